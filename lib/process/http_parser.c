@@ -1,0 +1,553 @@
+/* http_parser.c - HTTP/1 from strangers' bytes
+ *
+ * A message is read line by line: the first line, fields, then the body, which
+ * is of a known length, in chunks (each with a line in front, trailers behind),
+ * or all until the end.  `at` is where the next line or piece begins, `scanned`
+ * up to where it was searched for its end, so that every byte is looked at
+ * once, however slowly they come.
+ */
+#include "process/http_parser.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+
+enum state {
+    FIRST_LINE,
+    FIELDS,
+    BODY,
+    BODY_TO_END,
+    CHUNK_LINE,
+    CHUNK_DATA,
+    CHUNK_END,
+    TRAILERS,
+    DONE,
+    REFUSED
+};
+
+enum { WAIT = 0, GO_ON = 1, FAIL = -1 };
+
+void http_parser_init(struct http_parser *p, enum http_parser_kind kind,
+                      const struct http_parser_limits *limits)
+{
+    memset(p, 0, sizeof *p);
+    p->kind = kind;
+    p->limits = *limits;
+}
+
+void http_parser_release(struct http_parser *p)
+{
+    mem_free(p->fields);
+    memset(p, 0, sizeof *p);
+}
+
+void http_parser_restart(struct http_parser *p)
+{
+    struct http_field *fields = p->fields;
+    struct http_parser_limits limits = p->limits;
+    enum http_parser_kind kind = p->kind;
+    size_t capacity = p->capacity;
+
+    memset(p, 0, sizeof *p);
+    p->kind = kind;
+    p->limits = limits;
+    p->fields = fields;
+    p->capacity = capacity;
+}
+
+void http_parser_expect_no_body(struct http_parser *p)
+{
+    p->no_body = true;
+}
+
+static int refuse(struct http_parser *p, int status, const char *reason)
+{
+    p->state = REFUSED;
+    p->status = status;
+    p->reason = reason;
+    return FAIL;
+}
+
+/* ---- characters ---- */
+
+static bool is_token(unsigned char c)
+{
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+        return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool part_is(const char *data, struct http_part part, const char *word)
+{
+    return part.length == strlen(word) && strncasecmp(data + part.at, word, part.length) == 0;
+}
+
+bool http_parser_list_has(const char *text, size_t length, const char *word)
+{
+    size_t n = strlen(word), at = 0;
+
+    while (at < length) {
+        size_t end = at;
+        while (end < length && text[end] != ',')
+            end++;
+        size_t from = at, to = end;
+        while (from < to && is_blank(text[from]))
+            from++;
+        while (to > from && is_blank(text[to - 1]))
+            to--;
+        if (to - from == n && strncasecmp(text + from, word, n) == 0)
+            return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+/* ---- lines ---- */
+
+/* How long the lines may be, and what is said when they are longer. */
+struct line_limit {
+    size_t end;
+    int status;
+    const char *reason;
+};
+
+/* The line that begins at `at`, without its end; WAIT while it is not whole.
+ * Being too long comes before all else that may be wrong with it, so that the
+ * answer does not depend on how the bytes came. */
+static int next_line(struct http_parser *p, const char *data, size_t size, struct line_limit limit,
+                     struct http_part *ret_line)
+{
+    size_t from = p->scanned > p->at ? p->scanned : p->at;
+    const char *end = size > from ? memchr(data + from, '\n', size - from) : NULL;
+
+    if ((end ? (size_t)(end - data) + 1 : size) > limit.end)
+        return refuse(p, limit.status, limit.reason);
+    if (!end) {
+        p->scanned = size;
+        return WAIT;
+    }
+    size_t length = (size_t)(end - data) - p->at;
+    if (length == 0 || end[-1] != '\r')
+        return refuse(p, 400, "A line does not end with CR LF");
+    ret_line->at = p->at;
+    ret_line->length = length - 1;
+    p->at = p->scanned = (size_t)(end - data) + 1;
+    return GO_ON;
+}
+
+/* "HTTP/1.1": 400 when it is no version, 505 when it is another one. */
+static int parse_version(struct http_parser *p, const char *text, size_t length)
+{
+    if (length != 8 || memcmp(text, "HTTP/", 5) != 0 || text[5] < '0' || text[5] > '9' ||
+        text[6] != '.' || text[7] < '0' || text[7] > '9')
+        return refuse(p, 400, "Malformed HTTP version");
+    if (text[5] != '1' || text[7] > '1')
+        return refuse(p, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+    p->minor = text[7] - '0';
+    return GO_ON;
+}
+
+/* ---- the first line ---- */
+
+/* Path and query of "/path?query", or of "http://host/path?query". */
+static void split_target(struct http_parser *p, const char *data)
+{
+    size_t at = p->target.at, end = at + p->target.length;
+    size_t scheme = p->target.length > 7 && strncasecmp(data + at, "http://", 7) == 0    ? 7
+                    : p->target.length > 8 && strncasecmp(data + at, "https://", 8) == 0 ? 8
+                                                                                         : 0;
+
+    if (scheme)
+        for (at += scheme; at < end && data[at] != '/' && data[at] != '?';)
+            at++;
+    const char *mark = memchr(data + at, '?', end - at);
+    p->has_query = mark != NULL;
+    size_t path_end = mark ? (size_t)(mark - data) : end;
+    p->path = (struct http_part){ at, path_end - at };
+    p->query = mark ? (struct http_part){ path_end + 1, end - path_end - 1 }
+                    : (struct http_part){ end, 0 };
+    if (scheme && p->path.length == 0) /* "http://host" means "http://host/" */
+        p->path = (struct http_part){ p->target.at + scheme - 1, 1 };
+}
+
+static int parse_request_line(struct http_parser *p, const char *data, struct http_part line)
+{
+    const char *text = data + line.at;
+    size_t method = 0, target, i;
+
+    while (method < line.length && is_token((unsigned char)text[method]))
+        method++;
+    if (method == 0 || method > 32 || method == line.length || text[method] != ' ')
+        return refuse(p, 400, "Malformed request line");
+    for (i = target = method + 1; i < line.length && text[i] != ' '; i++)
+        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f || text[i] == '#')
+            return refuse(p, 400, "The request's target has a character that is not allowed there");
+    if (i == target || i == line.length)
+        return refuse(p, 400, "Malformed request line");
+    if (i - target > p->limits.uri_bytes)
+        return refuse(p, 414, "The request's target is too long");
+    p->method = (struct http_part){ line.at, method };
+    p->target = (struct http_part){ line.at + target, i - target };
+    split_target(p, data);
+    return parse_version(p, text + i + 1, line.length - i - 1);
+}
+
+static int parse_status_line(struct http_parser *p, const char *data, struct http_part line)
+{
+    const char *text = data + line.at;
+
+    if (line.length < 12 || text[8] != ' ' || (line.length > 12 && text[12] != ' '))
+        return refuse(p, 400, "Malformed status line");
+    for (size_t i = 9; i < 12; i++)
+        if (text[i] < '0' || text[i] > '9')
+            return refuse(p, 400, "Malformed status line");
+    for (size_t i = 12; i < line.length; i++)
+        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
+            return refuse(p, 400, "Malformed status line");
+    p->response_status = (text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0');
+    return parse_version(p, text, 8);
+}
+
+static int run_first_line(struct http_parser *p, const char *data, size_t size)
+{
+    bool request = p->kind == HTTP_PARSER_REQUEST;
+    struct line_limit limit = { p->at + p->limits.uri_bytes + 48, request ? 414 : 431,
+                                request ? "The request's target is too long"
+                                        : "The status line is too long" };
+    struct http_part line;
+    int result = next_line(p, data, size, limit, &line);
+
+    if (result != GO_ON)
+        return result;
+    if (line.length == 0 && line.at == 0) /* one empty line in front is read over (RFC 9112, 2.2) */
+        return GO_ON;
+    p->start = line.at;
+    p->state = FIELDS;
+    return request ? parse_request_line(p, data, line) : parse_status_line(p, data, line);
+}
+
+/* ---- fields ---- */
+
+static int parse_field(struct http_parser *p, const char *data, struct http_part line,
+                       struct http_field *ret)
+{
+    const char *text = data + line.at;
+    size_t name = 0, from, to = line.length;
+
+    while (name < line.length && is_token((unsigned char)text[name]))
+        name++;
+    if (name == 0 || name == line.length || text[name] != ':')
+        return refuse(p, 400,
+                      is_blank(text[0]) ? "A header is folded over several lines"
+                                        : "Malformed header");
+    for (from = name + 1; from < to && is_blank(text[from]);)
+        from++;
+    while (to > from && is_blank(text[to - 1]))
+        to--;
+    for (size_t i = from; i < to; i++)
+        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
+            return refuse(p, 400, "A header has a control character");
+    ret->name = (struct http_part){ line.at, name };
+    ret->value = (struct http_part){ line.at + from, to - from };
+    return GO_ON;
+}
+
+static int take_content_length(struct http_parser *p, const char *data, struct http_part value)
+{
+    uint64_t length = 0;
+
+    if (value.length == 0)
+        return refuse(p, 400, "Malformed Content-Length");
+    for (size_t i = 0; i < value.length; i++) {
+        char c = data[value.at + i];
+        if (c < '0' || c > '9')
+            return refuse(p, 400, "Malformed Content-Length");
+        if (length <= UINT64_MAX / 16) /* beyond it stays beyond every limit */
+            length = length * 10 + (uint64_t)(c - '0');
+    }
+    if (p->has_length && p->length != length)
+        return refuse(p, 400, "Several Content-Lengths that differ");
+    p->has_length = true;
+    p->length = length;
+    return GO_ON;
+}
+
+static int take_field(struct http_parser *p, const char *data, const struct http_field *f)
+{
+    if (part_is(data, f->name, "Content-Length"))
+        return take_content_length(p, data, f->value);
+    if (part_is(data, f->name, "Transfer-Encoding")) {
+        if (p->chunked)
+            return refuse(p, 400, "Several Transfer-Encodings");
+        if (!part_is(data, f->value, "chunked"))
+            return refuse(p, 501, "The only Transfer-Encoding that is understood is chunked");
+        p->chunked = true;
+    } else if (part_is(data, f->name, "Host")) {
+        if (p->saw_host)
+            return refuse(p, 400, "Several Host headers");
+        p->saw_host = true;
+    } else if (part_is(data, f->name, "Expect") && part_is(data, f->value, "100-continue")) {
+        p->expects_continue = p->minor == 1;
+    }
+    return GO_ON;
+}
+
+static bool connection_says(const struct http_parser *p, const char *data, const char *word)
+{
+    for (size_t i = 0; i < p->n_fields; i++) {
+        struct http_part value = p->fields[i].value;
+        if (part_is(data, p->fields[i].name, "Connection") &&
+            http_parser_list_has(data + value.at, value.length, word))
+            return true;
+    }
+    return false;
+}
+
+/* The head is complete: how will the body come? */
+static int begin_body(struct http_parser *p, const char *data)
+{
+    bool close = connection_says(p, data, "close");
+
+    p->head_done = true;
+    p->keep_alive = !close && (p->minor == 1 || connection_says(p, data, "keep-alive"));
+    if (p->chunked && p->has_length)
+        return refuse(p, 400, "Both Content-Length and Transfer-Encoding");
+    if (p->chunked && p->minor == 0)
+        return refuse(p, 400, "Transfer-Encoding in HTTP/1.0");
+    if (p->has_length && p->length > p->limits.body_bytes)
+        return refuse(p, 413, "The body is too long");
+
+    p->body = (struct http_part){ p->at, 0 };
+    if (p->kind == HTTP_PARSER_RESPONSE && (p->no_body || p->response_status < 200 ||
+                                            p->response_status == 204 || p->response_status == 304))
+        p->state = DONE;
+    else if (p->chunked)
+        p->state = CHUNK_LINE;
+    else if (p->has_length || p->kind == HTTP_PARSER_REQUEST)
+        p->state = BODY;
+    else
+        p->state = BODY_TO_END;
+    p->raw_body = p->at;
+    return GO_ON;
+}
+
+static int run_fields(struct http_parser *p, const char *data, size_t size)
+{
+    struct http_part line;
+    struct http_field field;
+    struct line_limit limit = { p->limits.head_bytes, 431, "The request's headers are too long" };
+    int result = next_line(p, data, size, limit, &line);
+
+    if (result != GO_ON)
+        return result;
+    if (line.length == 0)
+        return begin_body(p, data);
+    if (parse_field(p, data, line, &field) < 0 || take_field(p, data, &field) < 0)
+        return FAIL;
+    if (p->n_fields == HTTP_PARSER_MAX_FIELDS)
+        return refuse(p, 431, "Too many headers");
+    if (p->n_fields == p->capacity) {
+        p->capacity = p->capacity ? p->capacity * 2 : 8;
+        p->fields = mem_realloc(p->fields, p->capacity * sizeof *p->fields);
+    }
+    p->fields[p->n_fields++] = field;
+    return GO_ON;
+}
+
+/* ---- the body ---- */
+
+static int run_body(struct http_parser *p, size_t size)
+{
+    if (size - p->body.at < p->length)
+        return WAIT;
+    p->body.length = (size_t)p->length;
+    p->at = p->body.at + p->body.length;
+    p->state = DONE;
+    return GO_ON;
+}
+
+static int run_body_to_end(struct http_parser *p, size_t size)
+{
+    if (size - p->body.at > p->limits.body_bytes)
+        return refuse(p, 413, "The body is too long");
+    p->body.length = size - p->body.at;
+    p->at = size;
+    return WAIT;
+}
+
+/* What does not end up in the body is limited too: sizes, extensions, trailers. */
+static bool framing_is_too_long(const struct http_parser *p)
+{
+    size_t framing = p->at - p->raw_body - p->body.length;
+
+    return framing > p->limits.body_bytes && framing - p->limits.body_bytes > p->limits.head_bytes;
+}
+
+/* "1a;name=value": the extension is read over. */
+static int parse_chunk_line(struct http_parser *p, const char *data, struct http_part line)
+{
+    const char *text = data + line.at;
+    uint64_t chunk = 0;
+    size_t i;
+
+    for (i = 0; i < line.length && hex_digit(text[i]) >= 0; i++) {
+        if (i == 16)
+            return refuse(p, 413, "The body is too long");
+        chunk = chunk * 16 + (uint64_t)hex_digit(text[i]);
+    }
+    if (i == 0)
+        return refuse(p, 400, "Malformed chunk size");
+    while (i < line.length && is_blank(text[i]))
+        i++;
+    if (i < line.length && text[i] != ';')
+        return refuse(p, 400, "Malformed chunk size");
+    for (; i < line.length; i++)
+        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
+            return refuse(p, 400, "A chunk's extension has a control character");
+    if (chunk > p->limits.body_bytes - p->body.length)
+        return refuse(p, 413, "The body is too long");
+    if (framing_is_too_long(p))
+        return refuse(p, 413, "The body's chunks are too small");
+    p->left = (size_t)chunk;
+    p->trailers = p->at;
+    p->state = chunk ? CHUNK_DATA : TRAILERS;
+    return GO_ON;
+}
+
+static int run_chunk_line(struct http_parser *p, const char *data, size_t size)
+{
+    struct http_part line;
+    struct line_limit limit = { p->at + p->limits.head_bytes, 400,
+                                "A chunk's first line is too long" };
+    int result = next_line(p, data, size, limit, &line);
+
+    return result == GO_ON ? parse_chunk_line(p, data, line) : result;
+}
+
+/* Waits for the whole chunk and puts it behind the ones before. */
+static int run_chunk_data(struct http_parser *p, char *data, size_t size)
+{
+    if (size - p->at < p->left)
+        return WAIT;
+    if (p->body.length == 0)
+        p->body.at = p->at;
+    else
+        memmove(data + p->body.at + p->body.length, data + p->at, p->left);
+    p->body.length += p->left;
+    p->at += p->left;
+    p->state = CHUNK_END;
+    return GO_ON;
+}
+
+static int run_chunk_end(struct http_parser *p, const char *data, size_t size)
+{
+    if (size > p->at && data[p->at] != '\r')
+        return refuse(p, 400, "A chunk is longer than its size says");
+    if (size - p->at < 2)
+        return WAIT;
+    if (data[p->at + 1] != '\n')
+        return refuse(p, 400, "A chunk is longer than its size says");
+    p->at += 2;
+    p->state = CHUNK_LINE;
+    return GO_ON;
+}
+
+static int run_trailers(struct http_parser *p, const char *data, size_t size)
+{
+    struct http_part line;
+    struct http_field ignored;
+    struct line_limit limit = { p->trailers + p->limits.head_bytes, 431,
+                                "The trailers are too long" };
+    int result = next_line(p, data, size, limit, &line);
+
+    if (result != GO_ON)
+        return result;
+    if (line.length > 0)
+        return parse_field(p, data, line, &ignored);
+    p->state = DONE;
+    return GO_ON;
+}
+
+static int run_step(struct http_parser *p, char *data, size_t size)
+{
+    switch ((enum state)p->state) {
+    case FIRST_LINE:
+        return run_first_line(p, data, size);
+    case FIELDS:
+        return run_fields(p, data, size);
+    case BODY:
+        return run_body(p, size);
+    case BODY_TO_END:
+        return run_body_to_end(p, size);
+    case CHUNK_LINE:
+        return run_chunk_line(p, data, size);
+    case CHUNK_DATA:
+        return run_chunk_data(p, data, size);
+    case CHUNK_END:
+        return run_chunk_end(p, data, size);
+    case TRAILERS:
+        return run_trailers(p, data, size);
+    case DONE:
+        return WAIT;
+    case REFUSED:
+        return FAIL;
+    }
+    UNREACHABLE();
+}
+
+enum http_parser_result http_parser_run(struct http_parser *p, char *data, size_t size)
+{
+    int result;
+
+    do
+        result = run_step(p, data, size);
+    while (result == GO_ON && p->state != DONE);
+    if (p->state == REFUSED)
+        return HTTP_PARSER_REFUSED;
+    if (p->state != DONE)
+        return HTTP_PARSER_MORE;
+    p->consumed = p->at;
+    return HTTP_PARSER_DONE;
+}
+
+enum http_parser_result http_parser_end(struct http_parser *p, size_t size)
+{
+    if (p->state == BODY_TO_END) {
+        p->consumed = p->at;
+        p->state = DONE;
+    }
+    if (p->state == DONE)
+        return HTTP_PARSER_DONE;
+    if (p->state == FIRST_LINE && size == 0)
+        return HTTP_PARSER_MORE;
+    if (p->state != REFUSED)
+        refuse(p, 400, "The connection ended inside of a message");
+    return HTTP_PARSER_REFUSED;
+}
+
+const struct http_part *http_parser_find(const struct http_parser *p, const char *data,
+                                         const char *name)
+{
+    for (size_t i = 0; i < p->n_fields; i++)
+        if (part_is(data, p->fields[i].name, name))
+            return &p->fields[i].value;
+    return NULL;
+}

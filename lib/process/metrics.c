@@ -1,0 +1,426 @@
+/* metrics.c - numbers about a node
+ *
+ * GET /metrics/snapshot[?timeout=5secs] → each process with pulled gauges is
+ * asked in its own context → one flat, sorted JSON object.  What has not been
+ * answered at the time-out is left out, and so is what belonged to a process
+ * that has gone; its table is then forgotten.  GET /metrics gives the same as
+ * Prometheus text.
+ */
+#include "process/metrics.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/json_writer.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "process/host.h"
+#include "process/http.h"
+#include "process/runtime_private.h"
+#include "process/typed.h"
+
+/* Atomic, relaxed: numbers of their own, which order nothing else. */
+struct counter { _Atomic uint64_t value; char *name; UT_hash_handle hh; };
+struct gauge { _Atomic double value; char *name; UT_hash_handle hh; };
+
+/* The table of one process. */
+struct pull { struct list link; struct pid pid; const struct metrics_pull *table; };
+
+struct metrics {
+    struct runtime *runtime;
+    pthread_mutex_t lock;           /* guards all below, not the values */
+    struct counter *counters;
+    struct gauge *gauges;
+    struct list pulls;
+};
+
+/* ---- registering ---- */
+
+struct metrics *metrics_create(struct runtime *rt)
+{
+    struct metrics *m = mem_alloc(sizeof *m);
+
+    m->runtime = rt;
+    pthread_mutex_init(&m->lock, NULL);
+    list_init(&m->pulls);
+    return m;
+}
+
+static void pull_destroy(struct pull *p)
+{
+    list_remove(&p->link);
+    pid_release(&p->pid);
+    mem_free(p);
+}
+
+void metrics_destroy(struct metrics *m)
+{
+    struct counter *c, *next_counter;
+    struct gauge *g, *next_gauge;
+
+    HASH_ITER (hh, m->counters, c, next_counter) {
+        HASH_DEL(m->counters, c);
+        mem_free(c->name);
+        mem_free(c);
+    }
+    HASH_ITER (hh, m->gauges, g, next_gauge) {
+        HASH_DEL(m->gauges, g);
+        mem_free(g->name);
+        mem_free(g);
+    }
+    list_each_safe (p, &m->pulls, struct pull, link)
+        pull_destroy(p);
+    pthread_mutex_destroy(&m->lock);
+    mem_free(m);
+}
+
+struct counter *metrics_counter(struct runtime *rt, const char *name)
+{
+    struct metrics *m = runtime_metrics(rt);
+    struct counter *c;
+
+    pthread_mutex_lock(&m->lock);
+    HASH_FIND_STR(m->counters, name, c);
+    if (!c) {
+        c = mem_alloc(sizeof *c);
+        c->name = mem_strdup(name);
+        HASH_ADD_KEYPTR(hh, m->counters, c->name, strlen(c->name), c);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return c;
+}
+
+void counter_add(struct counter *c, uint64_t n)
+{
+    atomic_fetch_add_explicit(&c->value, n, memory_order_relaxed);
+}
+
+uint64_t counter_value(const struct counter *c)
+{
+    return atomic_load_explicit(&c->value, memory_order_relaxed);
+}
+
+struct gauge *metrics_gauge(struct runtime *rt, const char *name)
+{
+    struct metrics *m = runtime_metrics(rt);
+    struct gauge *g;
+
+    pthread_mutex_lock(&m->lock);
+    HASH_FIND_STR(m->gauges, name, g);
+    if (!g) {
+        g = mem_alloc(sizeof *g);
+        g->name = mem_strdup(name);
+        HASH_ADD_KEYPTR(hh, m->gauges, g->name, strlen(g->name), g);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return g;
+}
+
+void gauge_set(struct gauge *g, double value)
+{
+    atomic_store_explicit(&g->value, value, memory_order_relaxed);
+}
+
+void metrics_pull(struct process *self, const struct metrics_pull table[])
+{
+    struct metrics *m = runtime_metrics(self->runtime);
+    struct pull *p = mem_alloc(sizeof *p);
+
+    CHECK(process_current() == self);
+    p->pid = pid_dup(&self->pid);
+    p->table = table;
+    pthread_mutex_lock(&m->lock);
+    list_append(&m->pulls, &p->link);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void forget(struct metrics *m, const struct metrics_pull *table, const struct pid *pid)
+{
+    pthread_mutex_lock(&m->lock);
+    list_each_safe (p, &m->pulls, struct pull, link)
+        if (p->table == table && p->pid.slot == pid->slot && p->pid.generation == pid->generation)
+            pull_destroy(p);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- samples ---- */
+
+struct sample { char *name; double value; };
+struct samples { struct sample *v; size_t n, capacity; };
+
+static void samples_add(struct samples *s, const char *name, double value)
+{
+    if (s->n == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 64;
+        s->v = mem_realloc(s->v, s->capacity * sizeof *s->v);
+    }
+    s->v[s->n++] = (struct sample){ mem_strdup(name), value };
+}
+
+static void samples_release(struct samples *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        mem_free(s->v[i].name);
+    mem_free(s->v);
+    *s = (struct samples){ 0 };
+}
+
+static int compare_samples(const void *left, const void *right)
+{
+    const struct sample *a = left, *b = right;
+
+    return strcmp(a->name, b->name);
+}
+
+/* What needs asking nobody. */
+static void add_own(struct metrics *m, struct samples *s)
+{
+    struct counter *c, *next_counter;
+    struct gauge *g, *next_gauge;
+    struct host_facts facts;
+
+    pthread_mutex_lock(&m->lock);
+    HASH_ITER (hh, m->counters, c, next_counter)
+        samples_add(s, c->name, (double)counter_value(c));
+    HASH_ITER (hh, m->gauges, g, next_gauge)
+        samples_add(s, g->name, atomic_load_explicit(&g->value, memory_order_relaxed));
+    pthread_mutex_unlock(&m->lock);
+    host_facts(runtime_host(m->runtime), &facts);
+    samples_add(s, "system/cpus_total", facts.cpus);
+    samples_add(s, "system/load_1min", facts.load_1min);
+    samples_add(s, "system/load_5min", facts.load_5min);
+    samples_add(s, "system/load_15min", facts.load_15min);
+    samples_add(s, "system/mem_total_bytes", (double)facts.memory_bytes);
+    samples_add(s, "system/mem_free_bytes", (double)facts.memory_free_bytes);
+}
+
+/* Of one name the first counts. */
+static void write_json(const struct samples *s, struct buffer *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out);
+    json_begin_object(&w);
+    for (size_t i = 0; i < s->n; i++)
+        if (i == 0 || strcmp(s->v[i].name, s->v[i - 1].name) != 0)
+            json_put_double(&w, s->v[i].name, s->v[i].value);
+    json_end_object(&w);
+}
+
+static void write_text(const struct samples *s, struct buffer *out)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (i > 0 && strcmp(s->v[i].name, s->v[i - 1].name) == 0)
+            continue;
+        for (const char *p = s->v[i].name; *p; p++) {
+            bool fits = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == ':' ||
+                        (*p >= '0' && *p <= '9' && p > s->v[i].name);
+
+            buffer_append_char(out, fits ? *p : '_');
+        }
+        buffer_printf(out, " %.17g\n", s->v[i].value);
+    }
+}
+
+/* ---- asking a process ---- */
+
+struct pulled { size_t n; double *values; };
+
+static void pulled_release(void *value)
+{
+    mem_free(((struct pulled *)value)->values);
+}
+
+FUTURE_TYPE(metrics_pulled, struct pulled);
+FUTURE_TYPE_DEFINE(metrics_pulled, struct pulled, pulled_release);
+
+/* In the context of the process with the gauges. */
+static struct future *pull_all(struct process *self, void *args)
+{
+    const struct metrics_pull *table = *(const struct metrics_pull **)args;
+    struct pulled all = { 0, NULL };
+
+    while (table[all.n].name)
+        all.n++;
+    all.values = mem_array(all.n, sizeof *all.values);
+    for (size_t i = 0; i < all.n; i++)
+        all.values[i] = table[i].pull(self);
+    return metrics_pulled_ready(all);
+}
+
+/* ---- the process that serves them ---- */
+
+struct metrics_server { struct process process; };
+
+struct asked { struct pid pid; const struct metrics_pull *table; struct future *future; };
+
+struct snapshot {
+    struct http_request *request;
+    void (*write)(const struct samples *s, struct buffer *out);
+    struct asked *asked;
+    size_t n;
+};
+
+CLASS(metrics_server, "metrics", server_initialize, server_exited, server_finalize);
+STEP(metrics_server, snapshot_late, snapshot);
+LAST(metrics_server, snapshot_gathered, snapshot);
+
+static struct metrics *metrics_of(struct metrics_server *s)
+{
+    return runtime_metrics(s->process.runtime);
+}
+
+/* One question to each process; the futures are kept, and given to await. */
+static struct future *ask_all(struct metrics *m, struct snapshot *op)
+{
+    struct future **waited, *all;
+    size_t n = 0;
+
+    pthread_mutex_lock(&m->lock);
+    list_each (p, &m->pulls, struct pull, link)
+        n++;
+    op->asked = mem_array(n, sizeof *op->asked);
+    list_each (p, &m->pulls, struct pull, link)
+        op->asked[op->n++] = (struct asked){ pid_dup(&p->pid), p->table, NULL };
+    pthread_mutex_unlock(&m->lock);
+    waited = mem_array(n, sizeof *waited);
+    for (size_t i = 0; i < n; i++) {
+        struct asked *a = &op->asked[i];
+
+        a->future = process_call(&a->pid, pull_all, &a->table, sizeof a->table, NULL);
+        waited[i] = future_ref(a->future);
+    }
+    all = future_await(waited, n);
+    mem_free(waited);
+    return all;
+}
+
+static struct future *snapshot_late(struct metrics_server *s UNUSED, struct future *f UNUSED,
+                                    struct snapshot *op UNUSED)
+{
+    return future_ready(&future_nothing, NULL);
+}
+
+static void add_asked(struct metrics *m, const struct asked *a, struct samples *s)
+{
+    if (future_state(a->future) == FUTURE_READY) {
+        const struct pulled *all = metrics_pulled_get(a->future);
+
+        for (size_t i = 0; i < all->n; i++)
+            samples_add(s, a->table[i].name, all->values[i]);
+    } else if (future_state(a->future) == FUTURE_FAILED &&
+               future_error(a->future)->code == ESRCH) {
+        forget(m, a->table, &a->pid);
+    }
+}
+
+static void snapshot_destroy(struct snapshot *op)
+{
+    for (size_t i = 0; i < op->n; i++) {
+        future_unref(op->asked[i].future);
+        pid_release(&op->asked[i].pid);
+    }
+    mem_free(op->asked);
+    http_request_unref(op->request);
+    mem_free(op);
+}
+
+static void snapshot_gathered(struct metrics_server *s, struct future *f, struct snapshot *op)
+{
+    struct samples samples = { 0 };
+    struct buffer body = BUFFER_INIT;
+
+    if (future_state(f) != FUTURE_READY) {              /* the runtime ends */
+        http_answer_error(op->request, 503, NULL);
+        snapshot_destroy(op);
+        return;
+    }
+    for (size_t i = 0; i < op->n; i++)
+        add_asked(metrics_of(s), &op->asked[i], &samples);
+    add_own(metrics_of(s), &samples);
+    qsort(samples.v, samples.n, sizeof *samples.v, compare_samples);
+    op->write(&samples, &body);
+    if (op->write == write_json)
+        http_answer_json(op->request, &body);
+    else
+        http_answer_buffer(op->request, 200, "text/plain; version=0.0.4", &body);
+    samples_release(&samples);
+    snapshot_destroy(op);
+}
+
+static void serve(struct process *p, struct http_request *r,
+                  void (*write)(const struct samples *s, struct buffer *out))
+{
+    struct metrics_server *s = container_of(p, struct metrics_server, process);
+    const char *timeout = http_request_query(r, "timeout");
+    struct duration d = { 0 };
+    struct snapshot *op;
+    struct future *f;
+    struct error err;
+
+    if (!http_require_method(r, "GET"))
+        return;
+    if (timeout && (duration_parse(timeout, &d, &err) < 0 || d.ns < 0)) {
+        http_answer_error(r, 400, "Invalid timeout '%.60s': a duration such as 5secs is wanted\n",
+                          timeout);
+        return;
+    }
+    op = mem_alloc(sizeof *op);
+    op->request = http_request_ref(r);
+    op->write = write;
+    f = ask_all(metrics_of(s), op);
+    if (timeout)
+        f = AFTER(f, d, snapshot_late, s, op);
+    FINALLY(f, snapshot_gathered, s, op);
+}
+
+static void serve_snapshot(struct process *p, struct http_request *r)
+{
+    serve(p, r, write_json);
+}
+
+static void serve_text(struct process *p, struct http_request *r)
+{
+    serve(p, r, write_text);
+}
+
+static void server_initialize(struct metrics_server *s)
+{
+    static const struct process_route routes[] = {
+        { "/snapshot", serve_snapshot,
+          "Provides a snapshot of the current metrics.\n"
+          "One flat JSON object of numbers.  With `timeout=VALUE` (such as 5secs) those that\n"
+          "cannot be had within that time are left out." },
+        { "", serve_text,
+          "Provides the current metrics as Prometheus text.\n"
+          "The names are those of /metrics/snapshot with '_' for what Prometheus does not allow." },
+        { NULL, NULL, NULL },
+    };
+
+    process_route(&s->process, routes);
+}
+
+static void server_exited(struct metrics_server *s UNUSED, const struct pid *peer UNUSED)
+{
+}
+
+static void server_finalize(struct metrics_server *s)
+{
+    mem_free(s);
+}
+
+int metrics_spawn(struct runtime *rt, struct error *err)
+{
+    struct metrics_server *s = mem_alloc(sizeof *s);
+
+    if (process_spawn(rt, &s->process, &metrics_server_class, "metrics", NULL, err) == 0)
+        return 0;
+    mem_free(s);
+    return -1;
+}

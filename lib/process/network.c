@@ -1,0 +1,755 @@
+/* network.c - outgoing connections, and the links that live on them
+ *
+ * There is one channel to an address.  The first send or link makes it; it
+ * carries all messages to that address in the order in which they were sent,
+ * whether somebody links before or after.  The answers of the peer (202) are
+ * counted and otherwise ignored.
+ *
+ *   nobody links:  closed when it was not used for IDLE and every message on it
+ *                  was answered (libprocess closes at once; to wait is cheaper
+ *                  for both, and loses nothing that lies unread in the peer)
+ *   linked:        stays; when it ends or cannot be made, every link on it
+ *                  gives one EXITED and is forgotten
+ *   LINK_RECONNECT: a new channel takes the place and the links of the old one,
+ *                  which writes what it still has, if it can, and goes silently
+ *
+ * A message is lost only with its channel.  A channel is owned by one worker,
+ * which alone touches its stream; senders on any thread append to its queue
+ * under its lock and tell the owner, who writes once per turn.  The network's
+ * lock guards the table and the links; it is taken before a channel's.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "process/host.h"
+#include "process/http_parser.h"
+#include "process/metrics.h"
+#include "process/proto.h"
+#include "process/runtime_private.h"
+#include "process/wire.h"
+
+#define IDLE SECONDS(5)
+enum { READ_BYTES = 16 * 1024 };
+
+struct link_key {
+    uint32_t slot, generation;
+    uint64_t address;
+    uint32_t id, zero;
+};
+
+struct link {
+    UT_hash_handle hh; /* network->links, when `hashed` */
+    struct link_key key;
+    bool hashed;
+    struct pid linker, peer;
+    struct list on_channel, of_linker;
+};
+
+/* All links of one process. */
+struct linker {
+    UT_hash_handle hh;
+    uint64_t key; /* slot and generation */
+    struct list links;
+};
+
+struct shard {
+    struct network *network;
+    struct worker *worker;
+    struct list channels, temporary;
+    bool alarm_is_set;
+};
+
+struct channel {
+    UT_hash_handle hh; /* network->channels; until it is closed or replaced */
+    uint64_t key;      /* of the address */
+    struct ref ref;
+    struct network *network;
+    struct shard *shard;
+    struct address to;
+    struct list links; /* the network's lock */
+
+    pthread_mutex_t lock; /* of these: */
+    struct buffer queue;  /* whole messages, not yet the owner's */
+    size_t unsent;        /* bytes of queue and out */
+    uint64_t sent;        /* messages */
+    bool connected, dead, retired, overflown, told;
+
+    struct list member, temporary; /* the owner's, as all below: shard->channels, ->temporary */
+    struct stream *stream;
+    struct turn_hook hook;
+    bool hooked, closed;
+    struct buffer out, in;
+    struct http_parser answers;
+    uint64_t answered;
+    bool lost_count; /* the answers are no HTTP that we understand */
+    struct instant used;
+};
+
+struct network {
+    struct runtime *runtime;
+    pthread_mutex_t lock;
+    struct channel *channels; /* uthash, by address */
+    struct link *links;       /* uthash */
+    struct linker *linkers;   /* uthash */
+    unsigned n_shards;
+    struct shard shards[];
+};
+
+static uint64_t address_key(struct address a)
+{
+    return (uint64_t)a.ip << 16 | a.port;
+}
+
+static void lock(pthread_mutex_t *m)
+{
+    CHECK(pthread_mutex_lock(m) == 0);
+}
+
+static void unlock(pthread_mutex_t *m)
+{
+    CHECK(pthread_mutex_unlock(m) == 0);
+}
+
+/* ---- channels ---- */
+
+static struct channel *channel_ref(struct channel *ch)
+{
+    ref_get(&ch->ref);
+    return ch;
+}
+
+static void channel_unref(struct channel *ch)
+{
+    if (!ref_put(&ch->ref))
+        return;
+    CHECK(!ch->stream && list_is_empty(&ch->links));
+    buffer_release(&ch->queue);
+    buffer_release(&ch->out);
+    buffer_release(&ch->in);
+    http_parser_release(&ch->answers);
+    pthread_mutex_destroy(&ch->lock);
+    mem_free(ch);
+}
+
+static void turn_ends(struct turn_hook *hook);
+static void open_on_owner(void *arg);
+
+/* On the worker of the one who needs it first, else on any.  With the
+ * network's lock held. */
+static struct channel *channel_create(struct network *n, struct address to)
+{
+    static const struct http_parser_limits limits = { 16 * 1024, 64 * 1024, 1024 * 1024 };
+    struct worker *worker = worker_current(n->runtime);
+    struct channel *ch = mem_alloc(sizeof *ch);
+    unsigned i = 0;
+
+    if (!worker)
+        worker = worker_next(n->runtime);
+    while (n->shards[i].worker != worker)
+        i++;
+    ref_init(&ch->ref);
+    ch->network = n;
+    ch->shard = &n->shards[i];
+    ch->to = to;
+    ch->key = address_key(to);
+    ch->hook.fn = turn_ends;
+    list_init(&ch->hook.link);
+    list_init(&ch->links);
+    list_init(&ch->member);
+    list_init(&ch->temporary);
+    CHECK(pthread_mutex_init(&ch->lock, NULL) == 0);
+    http_parser_init(&ch->answers, HTTP_PARSER_RESPONSE, &limits);
+    HASH_ADD(hh, n->channels, key, sizeof ch->key, ch);
+    worker_post(worker, open_on_owner, channel_ref(ch));
+    return ch;
+}
+
+static struct channel *channel_find(struct network *n, struct address to)
+{
+    uint64_t key = address_key(to);
+    struct channel *ch;
+
+    HASH_FIND(hh, n->channels, &key, sizeof key, ch);
+    return ch;
+}
+
+/* ---- links: with the network's lock held ---- */
+
+static uint64_t linker_key(const struct pid *linker)
+{
+    return (uint64_t)linker->slot << 32 | linker->generation;
+}
+
+static struct linker *linker_find(struct network *n, const struct pid *pid)
+{
+    uint64_t key = linker_key(pid);
+    struct linker *l;
+
+    HASH_FIND(hh, n->linkers, &key, sizeof key, l);
+    return l;
+}
+
+static struct link *link_find(struct network *n, const struct link_key *key)
+{
+    struct link *l;
+
+    HASH_FIND(hh, n->links, key, sizeof *key, l);
+    return l;
+}
+
+static void link_add(struct channel *ch, const struct pid *linker, const struct pid *peer)
+{
+    struct network *n = ch->network;
+    struct link_key key = { linker->slot, linker->generation, ch->key, peer->id->hash, 0 };
+    struct link *same = link_find(n, &key);
+
+    if (same && pid_equal(&same->peer, peer))
+        return;
+    struct linker *of = linker_find(n, linker);
+    if (!of) {
+        of = mem_alloc(sizeof *of);
+        of->key = linker_key(linker);
+        list_init(&of->links);
+        HASH_ADD(hh, n->linkers, key, sizeof of->key, of);
+    }
+    struct link *l = mem_alloc(sizeof *l);
+    l->key = key;
+    l->linker = pid_dup(linker);
+    l->peer = pid_dup(peer);
+    list_append(&ch->links, &l->on_channel);
+    list_append(&of->links, &l->of_linker);
+    l->hashed = !same; /* two ids of one hash: the second is found by nobody, and may come twice */
+    if (l->hashed)
+        HASH_ADD(hh, n->links, key, sizeof l->key, l);
+}
+
+/* Off its linker and out of the table; it may stay on a list by on_channel. */
+static void link_detach(struct network *n, struct link *l)
+{
+    struct linker *of = linker_find(n, &l->linker);
+
+    list_remove(&l->of_linker);
+    if (l->hashed)
+        HASH_DEL(n->links, l);
+    if (of && list_is_empty(&of->links)) {
+        HASH_DEL(n->linkers, of);
+        mem_free(of);
+    }
+}
+
+static void link_free(struct link *l)
+{
+    list_remove(&l->on_channel);
+    pid_release(&l->linker);
+    pid_release(&l->peer);
+    mem_free(l);
+}
+
+/* ---- the end of a channel: on its owner ---- */
+
+static void tell_linkers(struct list *links)
+{
+    list_each_safe (l, links, struct link, on_channel) {
+        process_deliver_exited(&l->linker, &l->peer);
+        link_free(l);
+    }
+}
+
+/* Out of the table with all links, so that the next send or link makes a new
+ * one; what was not written is lost. */
+static void channel_close(struct channel *ch)
+{
+    struct network *n = ch->network;
+    struct list links = LIST_INIT(links);
+
+    lock(&n->lock);
+    if (channel_find(n, ch->to) == ch)
+        HASH_DEL(n->channels, ch);
+    list_splice(&links, &ch->links);
+    list_each (l, &links, struct link, on_channel)
+        link_detach(n, l);
+    lock(&ch->lock);
+    ch->dead = true;
+    ch->unsent = 0;
+    buffer_release(&ch->queue);
+    unlock(&ch->lock);
+    unlock(&n->lock);
+
+    stream_close(ch->stream);
+    ch->stream = NULL;
+    list_remove(&ch->member);
+    list_remove(&ch->temporary);
+    tell_linkers(&links);
+    if (!ch->closed) {
+        ch->closed = true;
+        channel_unref(ch);
+    }
+}
+
+static void channel_fail(struct channel *ch, const char *what, const struct error *err)
+{
+    char to[ADDRESS_TEXT];
+
+    log_debug("connection to %s %s: %s", address_format(ch->to, to), what, err->text);
+    channel_close(ch);
+}
+
+/* ---- writing: on its owner ---- */
+
+static void write_at_turn_end(struct channel *ch)
+{
+    if (ch->hooked || !ch->stream)
+        return;
+    ch->hooked = true;
+    channel_ref(ch);
+    worker_at_turn_end(ch->shard->worker, &ch->hook);
+}
+
+/* What the senders have queued becomes ours, once it can be written; false when
+ * they queued too much. */
+static bool take_queue(struct channel *ch)
+{
+    lock(&ch->lock);
+    ch->told = false;
+    if (!ch->connected) {
+        ; /* it may still move to a channel that replaces this one */
+    } else if (buffer_length(&ch->out) == 0) {
+        struct buffer empty = ch->out;
+        ch->out = ch->queue;
+        ch->queue = empty;
+    } else {
+        buffer_append(&ch->out, buffer_data(&ch->queue), buffer_length(&ch->queue));
+        buffer_clear(&ch->queue);
+    }
+    bool fits = !ch->overflown;
+    unlock(&ch->lock);
+    return fits;
+}
+
+static void count_written(struct channel *ch, size_t written)
+{
+    buffer_consume(&ch->out, written);
+    lock(&ch->lock);
+    ch->unsent -= written;
+    unlock(&ch->lock);
+    ch->used = runtime_now(ch->network->runtime);
+}
+
+/* False when the channel has ended. */
+static bool write_out(struct channel *ch)
+{
+    struct error err;
+    size_t written = 0;
+
+    while (written < buffer_length(&ch->out)) {
+        struct stream_bytes v = { buffer_data(&ch->out) + written,
+                                  buffer_length(&ch->out) - written };
+        ssize_t n = stream_write(ch->stream, &v, 1, &err);
+        if (n < 0 && err.code == EAGAIN)
+            break;
+        if (n < 0) {
+            channel_fail(ch, "broke", &err);
+            return false;
+        }
+        written += (size_t)n;
+    }
+    if (written > 0)
+        count_written(ch, written);
+    if (buffer_length(&ch->out) == 0)
+        buffer_release(&ch->out);
+    return true;
+}
+
+static void channel_overflow(struct channel *ch)
+{
+    char to[ADDRESS_TEXT];
+
+    log_warning("connection to %s broken: it does not read what we send",
+                address_format(ch->to, to));
+    counter_add(metrics_counter(ch->network->runtime, "process/connections_overflown"), 1);
+    channel_close(ch);
+}
+
+static bool is_drained(struct channel *ch)
+{
+    lock(&ch->lock);
+    bool drained = ch->retired && ch->unsent == 0;
+    unlock(&ch->lock);
+    return drained;
+}
+
+static void channel_flush(struct channel *ch)
+{
+    if (!take_queue(ch)) {
+        channel_overflow(ch);
+        return;
+    }
+    if (!ch->connected || !write_out(ch))
+        return;
+    if (is_drained(ch))
+        channel_close(ch);
+    else
+        stream_want(ch->stream, true, buffer_length(&ch->out) > 0);
+}
+
+static void turn_ends(struct turn_hook *hook)
+{
+    struct channel *ch = container_of(hook, struct channel, hook);
+
+    ch->hooked = false;
+    if (ch->stream)
+        channel_flush(ch);
+    channel_unref(ch);
+}
+
+static void flush_on_owner(void *arg)
+{
+    struct channel *ch = arg;
+
+    write_at_turn_end(ch);
+    channel_unref(ch);
+}
+
+/* ---- what the stream says: on its owner ---- */
+
+static void set_alarm(struct shard *s);
+
+static void connected(void *arg, const struct error *err)
+{
+    struct channel *ch = arg;
+
+    if (err) {
+        channel_fail(ch, "cannot be made", err);
+        return;
+    }
+    lock(&ch->lock);
+    ch->connected = true;
+    unlock(&ch->lock);
+    ch->used = runtime_now(ch->network->runtime);
+    stream_want(ch->stream, true, false);
+    write_at_turn_end(ch);
+}
+
+static void count_answers(struct channel *ch)
+{
+    while (buffer_length(&ch->in) > 0 && !ch->lost_count) {
+        switch (http_parser_run(&ch->answers, buffer_data(&ch->in), buffer_length(&ch->in))) {
+        case HTTP_PARSER_MORE:
+            return;
+        case HTTP_PARSER_REFUSED:
+            ch->lost_count = true;
+            break;
+        case HTTP_PARSER_DONE:
+            if (ch->answers.response_status >= 200)
+                ch->answered++;
+            buffer_consume(&ch->in, ch->answers.consumed);
+            http_parser_restart(&ch->answers);
+            break;
+        }
+    }
+    buffer_release(&ch->in);
+}
+
+static void readable(void *arg)
+{
+    struct channel *ch = arg;
+    struct error err;
+    ssize_t n = stream_read(ch->stream, buffer_reserve(&ch->in, READ_BYTES), READ_BYTES, &err);
+
+    if (n > 0) {
+        buffer_commit(&ch->in, (size_t)n);
+        count_answers(ch);
+        return;
+    }
+    if (n < 0 && err.code == EAGAIN)
+        return;
+    if (n == 0)
+        error_set(&err, ECONNRESET, "closed by the peer");
+    channel_fail(ch, "ended", &err);
+}
+
+static void writable(void *arg)
+{
+    write_at_turn_end(arg);
+}
+
+/* When the loop has stopped already there is no world to connect to. */
+static void open_on_owner(void *arg)
+{
+    static const struct stream_events events = { connected, readable, writable };
+    struct channel *ch = arg;
+    struct loop *loop = worker_loop(ch->shard->worker);
+
+    lock(&ch->lock);
+    bool dead = ch->dead;
+    unlock(&ch->lock);
+    if (!dead && loop) {
+        list_append(&ch->shard->channels, &ch->member);
+        list_append(&ch->shard->temporary, &ch->temporary);
+        ch->stream = host_connect(loop, ch->to, &events, ch);
+        ch->used = runtime_now(ch->network->runtime);
+        set_alarm(ch->shard);
+    } else if (!dead) {
+        channel_close(ch);
+    }
+    channel_unref(ch);
+}
+
+/* ---- closing what nobody uses: on its owner ---- */
+
+static bool is_linked(struct channel *ch)
+{
+    lock(&ch->network->lock);
+    bool linked = !list_is_empty(&ch->links);
+    unlock(&ch->network->lock);
+    return linked;
+}
+
+static bool is_useless(struct channel *ch)
+{
+    struct instant now = runtime_now(ch->network->runtime);
+
+    if (instant_before(now, instant_add(ch->used, IDLE)))
+        return false;
+    lock(&ch->lock);
+    bool idle = ch->connected && ch->unsent == 0 && (ch->sent == ch->answered || ch->lost_count);
+    bool useless = idle || ch->retired;
+    unlock(&ch->lock);
+    return useless;
+}
+
+/* A send or link may come at any moment: under both locks either it was first
+ * or it finds another channel. */
+static bool take_if_unused(struct channel *ch)
+{
+    struct network *n = ch->network;
+
+    lock(&n->lock);
+    bool in_table = channel_find(n, ch->to) == ch;
+    lock(&ch->lock);
+    bool unused = !in_table || (list_is_empty(&ch->links) && ch->unsent == 0);
+    if (in_table && unused)
+        HASH_DEL(n->channels, ch);
+    ch->dead = unused;
+    unlock(&ch->lock);
+    unlock(&n->lock);
+    return unused;
+}
+
+static void sweep(void *arg)
+{
+    struct shard *s = arg;
+
+    s->alarm_is_set = false;
+    list_each_safe (ch, &s->temporary, struct channel, temporary) {
+        if (is_linked(ch))
+            list_remove(&ch->temporary);
+        else if (is_useless(ch) && take_if_unused(ch))
+            channel_close(ch);
+    }
+    if (!list_is_empty(&s->temporary))
+        set_alarm(s);
+}
+
+struct alarm {
+    struct shard *shard;
+};
+
+static void alarm_rings(struct process *self UNUSED, void *args)
+{
+    struct alarm *a = args;
+
+    worker_post(a->shard->worker, sweep, a->shard);
+}
+
+static void set_alarm(struct shard *s)
+{
+    struct alarm a = { s };
+
+    if (s->alarm_is_set)
+        return;
+    s->alarm_is_set = true;
+    process_delay(&runtime_executor(s->network->runtime)->pid, IDLE, alarm_rings, &a, sizeof a,
+                  NULL);
+}
+
+/* ---- for everybody ---- */
+
+static void tell_owner(struct channel *ch)
+{
+    struct worker *owner = ch->shard->worker;
+
+    if (worker_current(ch->network->runtime) == owner)
+        write_at_turn_end(ch);
+    else
+        worker_post(owner, flush_on_owner, channel_ref(ch));
+}
+
+/* Appends the message; false when the channel has died since it was found. */
+static bool channel_send(struct channel *ch, const struct pid *from, const struct pid *to,
+                         const ProtobufCMessage *msg)
+{
+    size_t size = proto_packed_size(msg), before;
+    bool tell = false;
+
+    lock(&ch->lock);
+    bool alive = !ch->dead;
+    if (alive && !ch->overflown) {
+        before = buffer_length(&ch->queue);
+        wire_begin(&ch->queue, from, to, msg->descriptor->name, size);
+        proto_pack(msg, &ch->queue);
+        wire_end(&ch->queue, size);
+        ch->unsent += buffer_length(&ch->queue) - before;
+        ch->sent++;
+        ch->overflown = ch->unsent > runtime_get_options(ch->network->runtime)->max_output_bytes;
+        tell = !ch->told;
+        ch->told = true;
+    }
+    unlock(&ch->lock);
+    if (tell)
+        tell_owner(ch);
+    return alive;
+}
+
+static void send_to_ourselves(struct network *n, const struct pid *from, const struct pid *to,
+                              const ProtobufCMessage *msg)
+{
+    CLEANUP(buffer_release) struct buffer body = BUFFER_INIT;
+
+    proto_pack(msg, &body);
+    process_deliver_bytes(n->runtime, to->id->bytes, from, msg->descriptor->name,
+                          buffer_data(&body), buffer_length(&body));
+}
+
+void network_send(struct network *n, const struct pid *from, const struct pid *to,
+                  const ProtobufCMessage *msg)
+{
+    bool sent;
+
+    if (pid_is_empty(to))
+        return;
+    if (address_equal(to->address, runtime_address(n->runtime))) {
+        send_to_ourselves(n, from, to, msg);
+        return;
+    }
+    do {
+        lock(&n->lock);
+        struct channel *ch = channel_find(n, to->address);
+        ch = channel_ref(ch ? ch : channel_create(n, to->address));
+        unlock(&n->lock);
+        sent = channel_send(ch, from, to, msg);
+        channel_unref(ch);
+    } while (!sent);
+}
+
+static void retire_on_owner(void *arg)
+{
+    struct channel *ch = arg;
+
+    if (ch->stream && is_drained(ch))
+        channel_close(ch);
+    else if (ch->stream && list_is_empty(&ch->temporary)) {
+        list_append(&ch->shard->temporary, &ch->temporary);
+        set_alarm(ch->shard);
+    }
+    channel_unref(ch);
+}
+
+/* With the network's lock held.  A channel that does not stand yet has written
+ * nothing: what is queued for it moves on to the new one. */
+static struct channel *channel_replace(struct channel *old)
+{
+    struct network *n = old->network;
+
+    HASH_DEL(n->channels, old);
+    struct channel *ch = channel_create(n, old->to);
+    list_splice(&ch->links, &old->links);
+    lock(&old->lock);
+    old->retired = true;
+    if (!old->connected) {
+        size_t taken = buffer_length(&old->queue);
+        buffer_append(&ch->queue, buffer_data(&old->queue), taken);
+        buffer_release(&old->queue);
+        ch->unsent = taken;
+        ch->sent = old->sent;
+        old->unsent -= taken;
+    }
+    unlock(&old->lock);
+    worker_post(old->shard->worker, retire_on_owner, channel_ref(old));
+    return ch;
+}
+
+void network_link(struct network *n, const struct pid *linker, const struct pid *peer,
+                  enum link_mode mode)
+{
+    if (address_equal(peer->address, runtime_address(n->runtime))) {
+        process_deliver_exited(linker, peer); /* a PID of ours without a slot: nobody */
+        return;
+    }
+    lock(&n->lock);
+    struct channel *ch = channel_find(n, peer->address);
+    if (!ch)
+        ch = channel_create(n, peer->address);
+    else if (mode == LINK_RECONNECT)
+        ch = channel_replace(ch);
+    link_add(ch, linker, peer);
+    unlock(&n->lock);
+}
+
+void network_unlink_all(struct network *n, const struct pid *linker)
+{
+    lock(&n->lock);
+    struct linker *of = linker_find(n, linker);
+    struct list links = LIST_INIT(links);
+    if (of)
+        list_splice(&links, &of->links);
+    list_each_safe (l, &links, struct link, of_linker) {
+        link_detach(n, l);
+        link_free(l);
+    }
+    of = linker_find(n, linker);
+    if (of) {
+        HASH_DEL(n->linkers, of);
+        mem_free(of);
+    }
+    unlock(&n->lock);
+}
+
+/* ---- life ---- */
+
+struct network *network_create(struct runtime *rt)
+{
+    unsigned count = worker_count(rt);
+    struct network *n = mem_alloc(sizeof *n + count * sizeof n->shards[0]);
+
+    n->runtime = rt;
+    CHECK(pthread_mutex_init(&n->lock, NULL) == 0);
+    n->n_shards = count;
+    for (unsigned i = 0; i < count; i++) {
+        n->shards[i].network = n;
+        n->shards[i].worker = worker_get(rt, i);
+        list_init(&n->shards[i].channels);
+        list_init(&n->shards[i].temporary);
+    }
+    return n;
+}
+
+/* The processes are gone, and with them the links. */
+void network_destroy(struct network *n)
+{
+    if (!n)
+        return;
+    for (unsigned i = 0; i < n->n_shards; i++)
+        list_each_safe (ch, &n->shards[i].channels, struct channel, member)
+            channel_close(ch);
+    CHECK(!n->channels && !n->links && !n->linkers);
+    pthread_mutex_destroy(&n->lock);
+    mem_free(n);
+}

@@ -1,0 +1,45 @@
+/* program.h - what every main has in common: a host, a log, a runtime, an end
+ *
+ * Start binds and logs; wait returns when a process has ended or somebody asks
+ * us to (SIGTERM, SIGINT, SIGHUP); stop takes everything down.  On stderr goes
+ * the log; an error of the start is for main to print.
+ */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stdint.h>
+
+#include "process/pid.h"
+
+struct error;
+struct host;
+struct log;
+struct runtime;
+
+struct program_options {
+    const char *ip;                /* bind; NULL: 127.0.0.1 */
+    int64_t port;                  /* 0: a free one */
+    const char *advertise_ip;      /* NULL: as bound */
+    int64_t advertise_port;        /* 0: as bound */
+    int64_t threads;               /* 0: as many as CPUs */
+    const char *log;               /* levels, log.h; NULL: info */
+    const char *log_format;        /* "glog" or "json"; NULL: glog */
+};
+
+struct program {
+    struct host *host;
+    struct log *log;
+    struct runtime *runtime;
+    struct program_wait *wait;     /* program.c */
+};
+
+/* On failure there is nothing to stop. */
+int program_start(struct program *p, struct host *host, const struct program_options *options,
+                  struct error *err);
+/* Writes "ip:port\n" into the file, atomically: the program is up. */
+int program_write_address(struct program *p, const char *path, struct error *err);
+/* The number of the signal, or 0 when the process has ended. */
+int program_wait(struct program *p, const struct pid *pid);
+void program_stop(struct program *p);          /* the host too */
+
+#endif

@@ -1,0 +1,333 @@
+/* promise.c - the producers' side: how futures begin, end and follow each other */
+#include "process/future_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+
+const struct future_type future_nothing = { "nothing", 0, NULL };
+
+/* ---- beginning ---- */
+
+static struct future *create(const struct future_type *type)
+{
+    struct future *f = mem_alloc(sizeof *f + (type ? type->size : 0));
+
+    ref_init(&f->ref);
+    ref_init(&f->promise.ref);
+    atomic_init(&f->state, FUTURE_PENDING);
+    atomic_init(&f->discard, false);
+    f->type = type;
+    pthread_mutex_init(&f->lock, NULL);
+    list_init(&f->hooks);
+    return f;
+}
+
+struct promise *promise_create(const struct future_type *type)
+{
+    return &create(type)->promise;
+}
+
+struct promise *promise_ref(struct promise *p)
+{
+    ref_get(&p->ref);
+    return p;
+}
+
+struct future *promise_future(struct promise *p)
+{
+    return future_ref(promise_owner(p));
+}
+
+void promise_unref(struct promise *p)
+{
+    if (!p || !ref_put(&p->ref))
+        return;
+    promise_discard(p);                        /* abandoned: nothing if it is settled */
+    future_unref(promise_owner(p));
+}
+
+/* ---- ending ---- */
+
+/* With the lock held: what waits is pushed or becomes work. */
+static void let_go(struct future *f, bool only_for_discard, struct list *work)
+{
+    list_each_safe(h, &f->hooks, struct hook, link) {
+        if (only_for_discard && !h->for_discard)
+            continue;
+        list_remove(&h->link);
+        if (h->pushes) {
+            h->fire(h, f, work);
+        } else {
+            h->future = future_ref(f);
+            list_append(work, &h->link);
+        }
+    }
+}
+
+static void set_state(struct future *f, enum future_state state, struct list *work)
+{
+    /* Release: the value; behind it everybody only reads. */
+    atomic_store_explicit(&f->state, state, memory_order_release);
+    let_go(f, false, work);
+}
+
+static void move_in(struct future *f, const struct future_type *type, const void *value)
+{
+    CHECK(!f->type || f->type == type);
+    f->value = f->type ? f->room : mem_alloc(type->size);
+    f->type = type;
+    if (type->size > 0)
+        memcpy(f->value, value, type->size);
+}
+
+bool future_end(struct future *f, enum future_state state, const struct future_type *type,
+                const void *value, const struct error *err, struct list *work)
+{
+    bool first;
+
+    pthread_mutex_lock(&f->lock);
+    first = future_state(f) == FUTURE_PENDING;
+    if (first) {
+        if (state == FUTURE_READY)
+            move_in(f, type, value);
+        if (state == FUTURE_FAILED)
+            f->error = mem_dup(err, sizeof *err);
+        set_state(f, state, work);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return first;
+}
+
+bool future_end_like(struct future *f, struct future *source, struct list *work)
+{
+    struct future *origin = source->source ? source->source : source;
+    bool first;
+
+    pthread_mutex_lock(&f->lock);
+    first = future_state(f) == FUTURE_PENDING;
+    if (first) {
+        f->source = future_ref(origin);
+        set_state(f, future_state(source), work);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return first;
+}
+
+void future_run_work(struct list *work)
+{
+    while (!list_is_empty(work)) {
+        struct hook *h = list_first(work, struct hook, link);
+        struct future *f = h->future;
+
+        list_remove(&h->link);
+        h->fire(h, f, work);
+        future_unref(f);
+    }
+}
+
+static bool end(struct promise *p, enum future_state state, const struct future_type *type,
+                const void *value, const struct error *err)
+{
+    struct list work;
+    bool first;
+
+    list_init(&work);
+    first = future_end(promise_owner(p), state, type, value, err, &work);
+    future_run_work(&work);
+    return first;
+}
+
+bool promise_set(struct promise *p, const struct future_type *type, const void *value)
+{
+    bool first = end(p, FUTURE_READY, type, value, NULL);
+
+    if (!first && type->release)
+        type->release((void *)value);
+    return first;
+}
+
+bool promise_fail_with(struct promise *p, const struct error *err)
+{
+    return end(p, FUTURE_FAILED, NULL, NULL, err);
+}
+
+static void PRINTF(3, 0) format(struct error *err, int code, const char *fmt, va_list args)
+{
+    char text[sizeof err->text + 1];           /* one more: error_set then sees that it was cut */
+
+    vsnprintf(text, sizeof text, fmt, args);
+    error_set(err, code, "%s", text);
+}
+
+bool promise_fail(struct promise *p, int code, const char *fmt, ...)
+{
+    struct error err;
+    va_list args;
+
+    va_start(args, fmt);
+    format(&err, code, fmt, args);
+    va_end(args);
+    return promise_fail_with(p, &err);
+}
+
+bool promise_discard(struct promise *p)
+{
+    return end(p, FUTURE_DISCARDED, NULL, NULL, NULL);
+}
+
+/* ---- settled from the start ---- */
+
+static struct future *take_future(struct promise *p)
+{
+    struct future *f = promise_future(p);
+
+    promise_unref(p);
+    return f;
+}
+
+struct future *future_ready(const struct future_type *type, const void *value)
+{
+    struct promise *p = promise_create(type);
+
+    promise_set(p, type, value);
+    return take_future(p);
+}
+
+struct future *future_failed_with(const struct future_type *type, const struct error *err)
+{
+    struct promise *p = promise_create(type);
+
+    promise_fail_with(p, err);
+    return take_future(p);
+}
+
+struct future *future_failed(const struct future_type *type, int code, const char *fmt, ...)
+{
+    struct error err;
+    va_list args;
+
+    va_start(args, fmt);
+    format(&err, code, fmt, args);
+    va_end(args);
+    return future_failed_with(type, &err);
+}
+
+/* ---- discards, which travel against the stream ---- */
+
+void future_discard_into(struct future *f, struct list *work)
+{
+    pthread_mutex_lock(&f->lock);
+    if (future_state(f) == FUTURE_PENDING && !future_has_discard(f)) {
+        atomic_store_explicit(&f->discard, true, memory_order_release);
+        let_go(f, true, work);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+void future_discard(struct future *f)
+{
+    struct list work;
+
+    list_init(&work);
+    future_discard_into(f, &work);
+    future_run_work(&work);
+}
+
+/* ---- hooks ---- */
+
+void future_hook(struct future *f, struct hook *h, struct list *work)
+{
+    pthread_mutex_lock(&f->lock);
+    list_append(&f->hooks, &h->link);
+    if (future_state(f) != FUTURE_PENDING)
+        let_go(f, false, work);
+    else if (h->for_discard && future_has_discard(f))
+        let_go(f, true, work);
+    pthread_mutex_unlock(&f->lock);
+}
+
+bool future_unhook(struct future *f, struct hook *h)
+{
+    bool waits;
+
+    pthread_mutex_lock(&f->lock);
+    waits = future_state(f) == FUTURE_PENDING && !(h->for_discard && future_has_discard(f));
+    if (waits)
+        list_remove(&h->link);
+    pthread_mutex_unlock(&f->lock);
+    return waits;
+}
+
+/* ---- following ---- */
+
+struct follower { struct hook hook; struct promise *promise; };
+struct canceller { struct hook hook; struct future *source; };
+
+static void source_ended(struct hook *h, struct future *source, struct list *work)
+{
+    struct follower *follower = (struct follower *)h;
+
+    future_end_like(promise_owner(follower->promise), source, work);
+    promise_unref(follower->promise);
+    mem_free(follower);
+}
+
+static void follower_discarded(struct hook *h, struct future *f, struct list *work)
+{
+    struct canceller *c = (struct canceller *)h;
+
+    if (future_has_discard(f))
+        future_discard_into(c->source, work);
+    future_unref(c->source);
+    mem_free(c);
+}
+
+static void pass_discards(struct future *f, struct future *source, struct list *work)
+{
+    struct canceller *c = mem_alloc(sizeof *c);
+
+    c->hook.for_discard = true;
+    c->hook.fire = follower_discarded;
+    c->source = future_ref(source);
+    future_hook(f, &c->hook, work);
+}
+
+void future_discard_with(struct future *source, struct promise *p)
+{
+    struct list work;
+
+    list_init(&work);
+    pass_discards(promise_owner(p), source, &work);
+    future_run_work(&work);
+}
+
+static void follow(struct promise *p, struct future *source, struct list *work)
+{
+    struct follower *follower;
+
+    CHECK(source && source != promise_owner(p));
+    if (future_state(source) != FUTURE_PENDING) {       /* most often, and needs no hooks */
+        future_end_like(promise_owner(p), source, work);
+        future_unref(source);
+        return;
+    }
+    pass_discards(promise_owner(p), source, work);
+    follower = mem_alloc(sizeof *follower);
+    follower->hook.fire = source_ended;
+    follower->promise = promise_ref(p);
+    future_hook(source, &follower->hook, work);
+    future_unref(source);
+}
+
+void promise_follow(struct promise *p, struct future *source)
+{
+    struct list work;
+
+    list_init(&work);
+    follow(p, source, &work);
+    future_run_work(&work);
+}
