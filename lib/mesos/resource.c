@@ -341,7 +341,7 @@ void resource_format(const struct resource *r, struct buffer *out)
     if (resource_is_shared(r))
         say(out, &separator, "shared", "");
     if (r->allocation)
-        say(out, &separator, "allocated to ", r->allocation->bytes);
+        say(out, &separator, "allocated: ", r->allocation->bytes);
     buffer_append_text(out, *separator == '(' ? ":" : "):");
     value_format(&r->value, out);
 }

@@ -183,13 +183,13 @@ START_TEST(allocation_tells_kinds_apart_until_it_is_taken_away)
     struct resources r = parse("cpus:4"), used = parse("cpus:1");
 
     resources_allocate(&used, "prod");
-    check_resources(&used, "cpus(allocated to prod):1");
+    check_resources(&used, "cpus(allocated: prod):1");
     ck_assert(!resources_contain(&r, &used));
     resources_add(&r, &used);
     ck_assert_uint_eq(r.n, 2);
     ck_assert_int_eq(resources_millis(&r, "cpus"), 5000);
     resources_allocate_rest(&r, "dev");
-    check_resources(&r, "cpus(allocated to dev):4; cpus(allocated to prod):1");
+    check_resources(&r, "cpus(allocated: dev):4; cpus(allocated: prod):1");
     resources_allocate(&r, NULL);
     check_resources(&r, "cpus:5");
     resources_release(&r);

@@ -1,0 +1,512 @@
+/* frameworks.c - frameworks subscribe, fail over, disconnect, and go
+ *
+ * subscription -> FrameworkRegisteredMessage (new, or failed over) or
+ *                 FrameworkReregisteredMessage; refused: FrameworkErrorMessage
+ * its link breaks -> inactive, offers gone; after its failover_timeout removed
+ * removed -> ShutdownFrameworkMessage to the agents; tasks KILLED, kept as completed
+ *
+ * A framework is known to the allocator as long as it is in master->frameworks.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "master/master_private.h"
+#include "mesos/framework_info.h"
+#include "mesos/role.h"
+#include "mesos/task_state.h"
+
+struct gone_framework {
+    struct framework_id id;
+};
+static void gone_framework_release(struct gone_framework *g)
+{
+    framework_id_release(&g->id);
+}
+CALL(master, failover_late, gone_framework, gone_framework_release);
+
+static const Pb__FrameworkInfo *info_of(const struct framework_record *f)
+{
+    return (const Pb__FrameworkInfo *)f->info->body;
+}
+
+/* ---- finding and telling ---- */
+
+struct framework_record *frameworks_find_text(struct master *m, const char *id)
+{
+    struct framework_record *f = NULL;
+
+    if (id)
+        HASH_FIND(hh, m->frameworks, id, strlen(id), f);
+    return f;
+}
+
+struct framework_record *frameworks_find(struct master *m, struct framework_id id)
+{
+    return id.text ? frameworks_find_text(m, id.text->bytes) : NULL;
+}
+
+struct framework_record *frameworks_find_sender(struct master *m, const Pb__FrameworkID *id,
+                                                const struct pid *from, const char *what)
+{
+    struct framework_record *f = frameworks_find_text(m, id ? id->value : NULL);
+
+    if (f && f->connected && pid_equal(&f->pid, from))
+        return f;
+    master_drop(m, what, from,
+                !f             ? "the framework is unknown"
+                : f->connected ? "the framework is subscribed from another PID"
+                               : "the framework is not subscribed");
+    return NULL;
+}
+
+bool frameworks_is_completed(struct master *m, struct framework_id id)
+{
+    list_each (f, &m->completed_frameworks, struct framework_record, link)
+        if (framework_id_equal(&f->id, &id))
+            return true;
+    return false;
+}
+
+void frameworks_send(struct master *m, struct framework_record *f, const ProtobufCMessage *msg)
+{
+    if (f->connected)
+        process_send(&m->process, &f->pid, msg);
+}
+
+static void refuse(struct master *m, const struct pid *to, const char *why)
+{
+    Pb__FrameworkErrorMessage message = PB__FRAMEWORK_ERROR_MESSAGE__INIT;
+    char text[PID_TEXT];
+
+    message.message = why;
+    log_warning("framework at %s refused: %s", pid_text(to, text, sizeof text), why);
+    process_send(&m->process, to, &message.base);
+}
+
+static void confirm(struct master *m, struct framework_record *f, bool again)
+{
+    Pb__FrameworkRegisteredMessage registered = PB__FRAMEWORK_REGISTERED_MESSAGE__INIT;
+    Pb__FrameworkReregisteredMessage reregistered = PB__FRAMEWORK_REREGISTERED_MESSAGE__INIT;
+
+    registered.framework_id = reregistered.framework_id = info_of(f)->id;
+    registered.master_info = reregistered.master_info = m->info;
+    frameworks_send(m, f, again ? &reregistered.base : &registered.base);
+}
+
+/* ---- records ---- */
+
+/* Roles are borrowed from the info; the caller frees the array. */
+static const char **roles_of(const Pb__FrameworkInfo *info, size_t *ret_n)
+{
+    const char **roles;
+
+    *ret_n = framework_info_role_count(info);
+    roles = mem_array(*ret_n, sizeof *roles);
+    for (size_t i = 0; i < *ret_n; i++)
+        roles[i] = framework_info_role(info, i);
+    return roles;
+}
+
+/* What may not change keeps its first value; old NULL: nothing to keep. */
+static struct message *make_info(const Pb__FrameworkInfo *info, const struct framework_id *id,
+                                 const Pb__FrameworkInfo *old)
+{
+    Pb__FrameworkInfo made = *info;
+    Pb__FrameworkID pb_id = PB__FRAMEWORK_ID__INIT;
+
+    pb_id.value = id->text->bytes;
+    made.id = &pb_id;
+    if (old) {
+        if (strcmp(old->user, info->user) != 0 || old->checkpoint != info->checkpoint)
+            log_warning(
+                "framework %s: its user and checkpoint cannot change, they stay as they were",
+                pb_id.value);
+        made.user = old->user;
+        made.has_checkpoint = old->has_checkpoint;
+        made.checkpoint = old->checkpoint;
+        made.principal = old->principal;
+    }
+    return message_create(&made.base);
+}
+
+static void set_info(struct framework_record *f, struct message *info)
+{
+    message_unref(f->info);
+    f->info = info;
+    f->partition_aware = framework_info_has(info_of(f), PARTITION_AWARE);
+    f->checkpoint = info_of(f)->has_checkpoint && info_of(f)->checkpoint;
+    text_unref(f->role);
+    f->role = text_create(
+        framework_info_role_count(info_of(f)) > 0 ? framework_info_role(info_of(f), 0) : ROLE_ANY);
+}
+
+static void tell_allocator(struct master *m, struct framework_record *f, size_t n_suppressed,
+                           const char *const *suppressed)
+{
+    size_t n;
+    const char **roles = roles_of(info_of(f), &n);
+
+    allocator_add_framework(m->allocator, f->id, roles, n, suppressed, n_suppressed);
+    mem_free(roles);
+}
+
+/* Takes info. */
+static struct framework_record *add(struct master *m, const struct framework_id *id,
+                                    struct message *info, size_t n_suppressed,
+                                    const char *const *suppressed)
+{
+    struct framework_record *f = mem_alloc(sizeof *f);
+
+    f->id = framework_id_dup(id);
+    list_init(&f->executors);
+    list_init(&f->offers);
+    list_init(&f->completed_tasks);
+    list_init(&f->unreachable_tasks);
+    list_init(&f->link);
+    set_info(f, info);
+    f->registered = master_wall(m);
+    HASH_ADD_KEYPTR(hh, m->frameworks, f->id.text->bytes, f->id.text->length, f);
+    tell_allocator(m, f, n_suppressed, suppressed);
+    return f;
+}
+
+static void destroy(struct framework_record *f)
+{
+    struct task_record *t, *next;
+
+    process_cancel(&f->failover_timer);
+    HASH_ITER(hh, f->tasks, t, next)
+    {
+        HASH_DEL(f->tasks, t);
+        task_records_destroy(t);
+    }
+    list_each_safe (done, &f->completed_tasks, struct task_record, link)
+        task_records_destroy(done);
+    list_each_safe (away, &f->unreachable_tasks, struct task_record, link)
+        task_records_destroy(away);
+    list_each_safe (e, &f->executors, struct executor_record, framework_link)
+        executor_records_destroy(e);
+    framework_id_release(&f->id);
+    pid_release(&f->pid);
+    message_unref(f->info);
+    text_unref(f->role);
+    resources_release(&f->used);
+    mem_free(f);
+}
+
+struct framework_record *frameworks_recover(struct master *m, const Pb__FrameworkInfo *info)
+{
+    struct framework_record *f;
+    struct framework_id id;
+    struct error err;
+
+    if (framework_info_validate(info, NULL, 0, &err) < 0 ||
+        framework_id_parse(info->id ? info->id->value : NULL, &id, &err) < 0) {
+        log_warning("framework of an agent not recovered: %s", err.text);
+        return NULL;
+    }
+    f = add(m, &id, make_info(info, &id, NULL), 0, NULL);
+    f->recovered = true;
+    f->registered = (struct instant){ 0 };
+    allocator_deactivate_framework(m->allocator, f->id);
+    log_info("framework %s (%s) recovered from an agent", framework_id_text(&f->id),
+             info_of(f)->name);
+    framework_id_release(&id);
+    return f;
+}
+
+/* ---- subscription ---- */
+
+static int validate(const struct master *m, const Pb__FrameworkInfo *info, size_t n_suppressed,
+                    const char *const *suppressed, struct error *err)
+{
+    if (framework_info_validate(info, suppressed, n_suppressed, err) < 0)
+        return -1;
+    if (!m->options.root_submissions && strcmp(info->user, "root") == 0)
+        return error_set(
+            err, EPERM,
+            "User 'root' is not allowed to run frameworks without --root_submissions set");
+    return 0;
+}
+
+/* From now on it is there, at `from`. */
+static void connect_to(struct master *m, struct framework_record *f, const struct pid *from)
+{
+    process_cancel(&f->failover_timer);
+    pid_assign(&f->pid, from);
+    f->connected = f->active = true;
+    f->recovered = false;
+    if (f->registered.ns == 0)
+        f->registered = master_wall(m);
+    process_link(&m->process, from, LINK_RECONNECT);
+    allocator_activate_framework(m->allocator, f->id);
+}
+
+static void subscribe_new(struct master *m, const struct pid *from, const struct framework_id *id,
+                          const Pb__FrameworkInfo *info, bool again, size_t n_suppressed,
+                          const char *const *suppressed)
+{
+    struct framework_record *f = add(m, id, make_info(info, id, NULL), n_suppressed, suppressed);
+    char text[PID_TEXT];
+
+    connect_to(m, f, from);
+    if (again)
+        f->reregistered = master_wall(m);
+    confirm(m, f, again);
+    log_info("framework %s (%s) subscribed at %s", framework_id_text(&f->id), info->name,
+             pid_text(from, text, sizeof text));
+}
+
+static bool holds(const struct agent_record *a, const struct framework_record *f)
+{
+    list_each (t, &a->tasks, struct task_record, agent_link)
+        if (t->framework == f)
+            return true;
+    list_each (e, &a->executors, struct executor_record, agent_link)
+        if (e->framework == f)
+            return true;
+    return false;
+}
+
+/* Its agents send their executors' messages to its new address. */
+static void tell_agents(struct master *m, struct framework_record *f)
+{
+    Pb__UpdateFrameworkMessage message = PB__UPDATE_FRAMEWORK_MESSAGE__INIT;
+    char pid[PID_TEXT];
+
+    message.framework_id = info_of(f)->id;
+    message.framework_info = (Pb__FrameworkInfo *)f->info->body;
+    message.pid = pid_text(&f->pid, pid, sizeof pid);
+    for (struct agent_record *a = m->agents; a; a = a->hh.next)
+        if (a->connected && holds(a, f))
+            process_send(&m->process, &a->pid, &message.base);
+}
+
+static bool has_same_roles(const Pb__FrameworkInfo *a, const Pb__FrameworkInfo *b)
+{
+    if (framework_info_role_count(a) != framework_info_role_count(b))
+        return false;
+    for (size_t i = 0; i < framework_info_role_count(a); i++)
+        if (!framework_info_has_role(b, framework_info_role(a, i)))
+            return false;
+    return true;
+}
+
+static void update_info(struct master *m, struct framework_record *f, const Pb__FrameworkInfo *info,
+                        size_t n_suppressed, const char *const *suppressed)
+{
+    bool same = has_same_roles(info_of(f), info);
+
+    set_info(f, make_info(info, &f->id, info_of(f)));
+    if (!same) { /* what it uses stays charged at its agents */
+        allocator_remove_framework(m->allocator, f->id);
+        tell_allocator(m, f, n_suppressed, suppressed);
+        return;
+    }
+    allocator_revive(m->allocator, f->id, NULL, 0);
+    if (n_suppressed > 0)
+        allocator_suppress(m->allocator, f->id, suppressed, n_suppressed);
+}
+
+static void subscribe_again(struct master *m, struct framework_record *f, const struct pid *from,
+                            const Pb__FrameworkInfo *info, size_t n_suppressed,
+                            const char *const *suppressed)
+{
+    bool moved = !pid_equal(&f->pid, from), was_recovered = f->recovered;
+    char text[PID_TEXT];
+
+    allocator_deactivate_framework(m->allocator,
+                                   f->id); /* what comes back is not offered to the old one */
+    offers_remove_of_framework(m, f, !moved);
+    if (moved && f->connected)
+        refuse(m, &f->pid, "Framework failed over");
+    update_info(m, f, info, n_suppressed, suppressed);
+    connect_to(m, f, from);
+    f->reregistered = master_wall(m);
+    confirm(m, f, !moved || was_recovered);
+    tell_agents(m, f);
+    log_info("framework %s (%s) subscribed again at %s", framework_id_text(&f->id),
+             info_of(f)->name, pid_text(from, text, sizeof text));
+}
+
+static struct framework_record *find_pid(struct master *m, const struct pid *pid)
+{
+    for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
+        if (f->connected && pid_equal(&f->pid, pid))
+            return f;
+    return NULL;
+}
+
+static void subscribe_without_id(struct master *m, const struct pid *from,
+                                 const Pb__FrameworkInfo *info, size_t n_suppressed,
+                                 const char *const *suppressed)
+{
+    struct framework_record *f = find_pid(m, from);
+    struct framework_id id;
+
+    if (f) { /* our answer was late or lost */
+        confirm(m, f, false);
+        return;
+    }
+    id.text = text_format("%s-%04llu", m->id->bytes, (unsigned long long)m->next_framework++);
+    subscribe_new(m, from, &id, info, false, n_suppressed, suppressed);
+    framework_id_release(&id);
+}
+
+static void subscribe_with_id(struct master *m, const struct pid *from,
+                              const Pb__FrameworkInfo *info, bool force, size_t n_suppressed,
+                              const char *const *suppressed)
+{
+    struct framework_id id;
+    struct framework_record *f;
+
+    CHECK(framework_id_parse(info->id->value, &id, NULL) == 0); /* validated */
+    f = frameworks_find(m, id);
+    if (frameworks_is_completed(m, id))
+        refuse(m, from, "Framework has been removed");
+    else if (!f)
+        subscribe_new(m, from, &id, info, true, n_suppressed, suppressed);
+    else if (!force && !f->recovered && !pid_equal(&f->pid, from))
+        refuse(m, from, "Framework failed over");
+    else
+        subscribe_again(m, f, from, info, n_suppressed, suppressed);
+    framework_id_release(&id);
+}
+
+void frameworks_subscribe(struct master *m, const struct pid *from, const Pb__FrameworkInfo *info,
+                          bool force, size_t n_suppressed, const char *const *suppressed)
+{
+    struct error err;
+
+    if (pid_is_empty(from))
+        master_drop(m, "subscription", from, "it has no sender");
+    else if (validate(m, info, n_suppressed, suppressed, &err) < 0)
+        refuse(m, from, err.text);
+    else if (info->id && *info->id->value)
+        subscribe_with_id(m, from, info, force, n_suppressed, suppressed);
+    else
+        subscribe_without_id(m, from, info, n_suppressed, suppressed);
+}
+
+/* ---- suppressed and revived ---- */
+
+static bool has_roles(const struct framework_record *f, size_t n, const char *const *roles)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!framework_info_has_role(info_of(f), roles[i])) {
+            log_warning("framework %s has no role '%s': its call is ignored",
+                        framework_id_text(&f->id), roles[i]);
+            return false;
+        }
+    return true;
+}
+
+void frameworks_suppress(struct master *m, struct framework_record *f, size_t n,
+                         const char *const *roles)
+{
+    master_count(m, MASTER_MESSAGES_SUPPRESS_OFFERS);
+    if (has_roles(f, n, roles))
+        allocator_suppress(m->allocator, f->id, roles, n);
+}
+
+void frameworks_revive(struct master *m, struct framework_record *f, size_t n,
+                       const char *const *roles)
+{
+    master_count(m, MASTER_MESSAGES_REVIVE_OFFERS);
+    if (has_roles(f, n, roles))
+        allocator_revive(m->allocator, f->id, roles, n);
+}
+
+/* ---- away ---- */
+
+void frameworks_deactivate(struct master *m, struct framework_record *f)
+{
+    f->active = false;
+    allocator_deactivate_framework(m->allocator, f->id);
+    offers_remove_of_framework(m, f, true);
+    log_info("framework %s deactivated", framework_id_text(&f->id));
+}
+
+void frameworks_exited(struct master *m, const struct pid *pid)
+{
+    for (struct framework_record *f = m->frameworks; f; f = f->hh.next) {
+        if (!f->connected || !pid_equal(&f->pid, pid))
+            continue;
+        f->connected = false;
+        log_info("framework %s disconnected", framework_id_text(&f->id));
+        frameworks_deactivate(m, f);
+        f->failover_timer = delay(&m->pid, framework_info_failover_timeout(info_of(f)),
+                                  failover_late, .id = framework_id_dup(&f->id));
+    }
+}
+
+static void failover_late(struct master *m, struct gone_framework *gone)
+{
+    struct framework_record *f = frameworks_find(m, gone->id);
+
+    if (f && !f->connected)
+        frameworks_remove(m, f, "it did not come back within its failover_timeout");
+}
+
+/* ---- the end ---- */
+
+static void shut_down(struct master *m, struct framework_record *f)
+{
+    Pb__ShutdownFrameworkMessage message = PB__SHUTDOWN_FRAMEWORK_MESSAGE__INIT;
+
+    message.framework_id = info_of(f)->id;
+    for (struct agent_record *a = m->agents; a; a = a->hh.next)
+        if (a->connected)
+            process_send(&m->process, &a->pid, &message.base);
+}
+
+void frameworks_remove(struct master *m, struct framework_record *f, const char *why)
+{
+    struct task_record *t, *next;
+
+    process_cancel(&f->failover_timer);
+    f->active = false;
+    allocator_deactivate_framework(m->allocator, f->id);
+    offers_remove_of_framework(m, f, false);
+    shut_down(m, f);
+    HASH_ITER(hh, f->tasks, t, next)
+    {
+        task_records_set_state(m, t, PB__TASK_STATE__TASK_KILLED);
+        task_records_remove(m, t);
+    }
+    list_each_safe (e, &f->executors, struct executor_record, framework_link)
+        executor_records_remove(m, e);
+    allocator_remove_framework(m->allocator, f->id);
+    f->connected = false;
+    f->unregistered = master_wall(m);
+    HASH_DEL(m->frameworks, f);
+    log_info("framework %s (%s) removed: %s", framework_id_text(&f->id), info_of(f)->name, why);
+    list_append(&m->completed_frameworks, &f->link);
+    m->n_completed_frameworks++;
+    while ((int64_t)m->n_completed_frameworks > m->options.max_completed_frameworks) {
+        struct framework_record *oldest =
+            list_first(&m->completed_frameworks, struct framework_record, link);
+
+        list_remove(&oldest->link);
+        m->n_completed_frameworks--;
+        destroy(oldest);
+    }
+}
+
+void frameworks_release(struct master *m)
+{
+    struct framework_record *f, *next;
+
+    HASH_ITER(hh, m->frameworks, f, next)
+    {
+        HASH_DEL(m->frameworks, f);
+        destroy(f);
+    }
+    list_each_safe (done, &m->completed_frameworks, struct framework_record, link)
+        destroy(done);
+}
