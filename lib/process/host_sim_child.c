@@ -374,7 +374,9 @@ static void signal_send(struct sim_host *to, int signo)
 int sim_child_signal(struct host *host, pid_t pid, uint64_t start_time, int signo,
                      struct error *err)
 {
-    struct sim_host *h = sim_host(host), *to = find_alive(h->node, pid, start_time);
+    /* A process group is the process that leads it. */
+    struct sim_host *h = sim_host(host),
+                    *to = find_alive(h->node, pid < -1 ? -pid : pid, start_time);
 
     if (h->dead)
         return error_set(err, EIO, "cannot signal %d: this OS process is dead", (int)pid);

@@ -7,18 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "process/host.h"
-#include "process/process.h"
 #include "process/runtime.h"
+#include "process/typed.h"
 
-/* Both are asked for by other threads than main's: a signal by a loop, the
- * process' end by the worker that saw it. */
+/* Told by other threads than main's: a signal by a loop, the process' end by an
+ * actor that is linked to it.  Release and acquire are enough: each is one flag. */
 struct program_wait {
     struct host *host;
-    atomic_int signo; /* the first signal, release/acquire is enough: one flag, no other data */
+    atomic_int signo;                    /* the first signal */
+    atomic_bool ended;
 };
 
 static const int asks_us_to_end[] = { SIGTERM, SIGINT, SIGHUP };
@@ -52,16 +54,31 @@ static int start_log(struct program *p, const struct program_options *options, s
     return 0;
 }
 
+static int check_port(const char *flag, int64_t port, struct error *err)
+{
+    if (port < 0 || port > 65535)
+        return error_set(err, EINVAL, "%s is %lld; it can be 0 to 65535", flag, (long long)port);
+    return 0;
+}
+
 static int start_runtime(struct program *p, const struct program_options *options,
                          struct error *err)
 {
-    struct runtime_options r = { .log = p->log };
+    struct runtime_options r = { .log = p->log, .version = options->version };
 
     if (options->ip && address_parse_ip(options->ip, &r.bind.ip, err) < 0)
         return error_wrap(err, "--ip");
     if (options->advertise_ip && address_parse_ip(options->advertise_ip, &r.advertise.ip, err) < 0)
         return error_wrap(err, "--advertise_ip");
+    if (options->advertise_ip && r.advertise.ip == 0)
+        return error_set(err, EINVAL, "--advertise_ip is 0.0.0.0, by which nobody can reach us");
     r.bind_any = options->ip && r.bind.ip == 0;
+    if (r.bind_any && r.advertise.ip == 0)
+        return error_set(err, EINVAL, "--ip is 0.0.0.0, which says where to listen, but not by "
+                         "which address others reach us: set --advertise_ip, too");
+    if (check_port("--port", options->port, err) < 0 ||
+        check_port("--advertise_port", options->advertise_port, err) < 0)
+        return -1;
     r.bind.port = (uint16_t)options->port;
     r.advertise.port = (uint16_t)options->advertise_port;
     r.workers = (unsigned)options->threads;
@@ -100,21 +117,52 @@ int program_write_address(struct program *p, const char *path, struct error *err
     return host_write_file(p->host, path, line, strlen(line), 0644, err);
 }
 
-struct end { struct program_wait *wait; const struct pid *pid; };
+/* ---- waiting: a link hears of the end ---- */
 
-static bool has_ended(void *arg)
+struct watcher {
+    struct process process;
+    struct program_wait *wait;
+    const struct pid *watched;
+};
+
+CLASS(watcher, "__program__", watcher_initialize, watcher_exited, watcher_finalize);
+
+static void watcher_initialize(struct watcher *w)
 {
-    struct end *end = arg;
+    process_link(&w->process, w->watched, LINK_REUSE);
+}
 
-    return atomic_load_explicit(&end->wait->signo, memory_order_acquire) != 0 ||
-           process_wait(end->pid, SECONDS(0));
+static void watcher_exited(struct watcher *w, const struct pid *peer UNUSED)
+{
+    atomic_store_explicit(&w->wait->ended, true, memory_order_release);
+    host_notify(w->wait->host);
+}
+
+static void watcher_finalize(struct watcher *w UNUSED)
+{
+}
+
+static bool is_over(void *arg)
+{
+    struct program_wait *w = arg;
+
+    return atomic_load_explicit(&w->signo, memory_order_acquire) != 0 ||
+           atomic_load_explicit(&w->ended, memory_order_acquire);
 }
 
 int program_wait(struct program *p, const struct pid *pid)
 {
-    struct end end = { p->wait, pid };
+    struct watcher watcher = { .wait = p->wait, .watched = pid };
+    struct pid self;
+    int spawned;
 
-    host_wait(p->host, has_ended, &end, INSTANT_NEVER);
+    atomic_store_explicit(&p->wait->ended, false, memory_order_relaxed);
+    spawned = process_spawn(p->runtime, &watcher.process, &watcher_class, NULL, &self, NULL);
+    CHECK(spawned == 0);                 /* a name that is made unique is never taken */
+    host_wait(p->host, is_over, p->wait, INSTANT_NEVER);
+    process_terminate(&self, TERMINATE_NOW);
+    process_wait(&self, DAYS(1));
+    pid_release(&self);
     return atomic_load_explicit(&p->wait->signo, memory_order_acquire);
 }
 

@@ -2,7 +2,7 @@
  *
  * Start binds and logs; wait returns when a process has ended or somebody asks
  * us to (SIGTERM, SIGINT, SIGHUP); stop takes everything down.  On stderr goes
- * the log; an error of the start is for main to print.
+ * the log; an error of the start is for main to print, and names the flag.
  */
 #ifndef PROGRAM_H
 #define PROGRAM_H
@@ -17,13 +17,14 @@ struct log;
 struct runtime;
 
 struct program_options {
-    const char *ip;                /* bind; NULL: 127.0.0.1 */
+    const char *ip;                /* bind; NULL: 127.0.0.1; 0.0.0.0 needs an advertise_ip */
     int64_t port;                  /* 0: a free one */
     const char *advertise_ip;      /* NULL: as bound */
     int64_t advertise_port;        /* 0: as bound */
     int64_t threads;               /* 0: as many as CPUs */
     const char *log;               /* levels, log.h; NULL: info */
     const char *log_format;        /* "glog" or "json"; NULL: glog */
+    const char *version;           /* of /version; NULL: PACKAGE_VERSION */
 };
 
 struct program {
@@ -33,7 +34,7 @@ struct program {
     struct program_wait *wait;     /* program.c */
 };
 
-/* On failure there is nothing to stop. */
+/* Takes the host, on failure too: then there is nothing to stop. */
 int program_start(struct program *p, struct host *host, const struct program_options *options,
                   struct error *err);
 /* Writes "ip:port\n" into the file, atomically: the program is up. */

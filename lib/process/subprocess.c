@@ -9,7 +9,7 @@
 #include "process/runtime.h"
 
 struct subprocess {
-    struct ref ref;                      /* one of them is the host's, until the end */
+    struct ref ref;                      /* one is the host's: child_ended, forget */
     struct host *host;
     pid_t pid;
     uint64_t start_time;
@@ -18,25 +18,37 @@ struct subprocess {
 
 FUTURE_TYPE_DEFINE(subprocess_status, int, NULL);
 
-/* On the loop. */
+/* On the loop.  Once the status is set s may be no more. */
 static void child_ended(void *arg, int status)
 {
-    struct subprocess *s = arg;
+    struct promise *p = promise_ref(((struct subprocess *)arg)->status);
 
-    subprocess_status_set(s->status, status);
-    subprocess_unref(s);
+    subprocess_status_set(p, status);
+    promise_unref(p);
+}
+
+/* In the runtime's executor: the child has ended, or the runtime does, whose
+ * loops have stopped by then.  Either way child_ended does not come any more. */
+static void forget(struct process *executor UNUSED, struct future *f UNUSED, void *op)
+{
+    subprocess_unref(op);
 }
 
 struct subprocess *subprocess_spawn(struct runtime *rt, const struct child_spec *spec,
                                     struct error *err)
 {
-    struct subprocess *s = mem_alloc(sizeof *s);
+    struct loop *loop = runtime_loop(rt);
+    struct subprocess *s;
 
+    if (!loop) {
+        error_set(err, ESHUTDOWN, "no program is started any more: this one is ending");
+        return NULL;
+    }
+    s = mem_alloc(sizeof *s);
     ref_init(&s->ref);
     s->host = runtime_host(rt);
     s->status = subprocess_status_promise();
-    ref_get(&s->ref);
-    if (host_spawn(runtime_loop(rt), spec, child_ended, s, &s->pid, err) < 0) {
+    if (host_spawn(loop, spec, child_ended, s, &s->pid, err) < 0) {
         promise_unref(s->status);
         mem_free(s);
         return NULL;
@@ -44,6 +56,7 @@ struct subprocess *subprocess_spawn(struct runtime *rt, const struct child_spec 
     /* It is our child: until we have reaped it its pid is not used again. */
     if (host_start_time(s->host, s->pid, &s->start_time, NULL) < 0)
         s->start_time = 0;
+    future_finally(promise_future(s->status), runtime_executor(rt), forget, subprocess_ref(s));
     return s;
 }
 
