@@ -27,64 +27,69 @@ struct timers;
 
 /* ---- slots ---- */
 
-struct local_link;                            /* process_link.c */
+struct local_link; /* process_link.c */
 
 struct slot {
     struct runtime *runtime;
     uint32_t index;
-    _Atomic uint32_t generation;              /* of the process here, or of the next; changed in the turn */
-    _Atomic uint32_t terminate;               /* this generation ends ahead of its queue */
-    _Atomic unsigned home;                    /* the worker that ran it last */
+    _Atomic uint32_t generation; /* of the process here, or of the next; changed in the turn */
+    _Atomic uint32_t terminate;  /* this generation ends ahead of its queue */
+    _Atomic unsigned home;       /* the worker that ran it last */
 
-    _Atomic size_t pending;                   /* events pushed and not yet run */
+    _Atomic size_t pending; /* events pushed and not yet run */
     _Atomic(struct event *) tail;
-    struct event *head;                       /* (turn) */
+    struct event *head; /* (turn) */
     struct event stub;
 
-    struct process *process;                  /* (turn) NULL: nobody */
-    struct local_link *linkers, *linked;         /* (turn) who watches us, whom we watch; local ones */
-    bool linked_remote;                       /* (turn) */
-    bool finalizing;                          /* (turn) */
+    struct process *process;             /* (turn) NULL: nobody */
+    struct local_link *linkers, *linked; /* (turn) who watches us, whom we watch; local ones */
+    bool linked_remote;                  /* (turn) */
+    bool finalizing;                     /* (turn) */
 
-    struct pid pid;                           /* (names) owns the id; the process' pid borrows it */
-    struct text *text;                        /* (names) the pid's text */
-    struct slot *next_free;                   /* (names) */
-    UT_hash_handle hh;                        /* (names) by pid.id, in the order of spawning */
+    struct pid pid;         /* (names) owns the id; the process' pid borrows it */
+    struct text *text;      /* (names) the pid's text */
+    struct slot *next_free; /* (names) */
+    UT_hash_handle hh;      /* (names) by pid.id, in the order of spawning */
 };
 
 /* Slots never move: chunk i holds SLOT_FIRST_CHUNK << i of them. */
 enum { SLOT_FIRST_CHUNK = 64, SLOT_CHUNKS = 25 };
 
-struct slot *slot_get(struct runtime *rt, uint32_t index);     /* the index exists */
-struct slot *slot_take_free(struct runtime *rt);               /* with the names lock held */
-void slot_put_free(struct slot *s);                            /* likewise */
-void slot_release_all(struct runtime *rt);                     /* all mailboxes are empty */
+struct slot *slot_get(struct runtime *rt, uint32_t index); /* the index exists */
+struct slot *slot_take_free(struct runtime *rt);           /* with the names lock held */
+void slot_put_free(struct slot *s);                        /* likewise */
+void slot_release_all(struct runtime *rt);                 /* all mailboxes are empty */
 /* Runs up to max events in the slot's turn, then gives the turn on. */
 unsigned slot_run(struct slot *s, struct worker *w, unsigned max);
 
 /* ---- workers ---- */
 
-struct post { struct list link; void (*fn)(void *arg); void *arg; };
+struct post {
+    struct list link;
+    void (*fn)(void *arg);
+    void *arg;
+};
 
 struct worker {
     struct runtime *runtime;
     unsigned index;
-    struct loop *loop;                        /* NULL once it has stopped */
-    struct context context;                   /* own thread; what runs now */
-    struct process *process;                  /* own thread; NULL between events */
-    const struct pid *sender;                 /* own thread; of the message that runs */
+    struct loop *loop;        /* NULL once it has stopped */
+    struct context context;   /* own thread; what runs now */
+    struct context callbacks; /* constant; of what the loop does outside of turns */
+    struct process *process;  /* own thread; NULL between events */
+    const struct pid *sender; /* own thread; of the message that runs */
     struct message *message;
-    struct list hooks;                        /* own thread; struct turn_hook */
-    struct instant deadline;                  /* own thread; what the loop was told */
+    struct list hooks;       /* own thread; struct turn_hook */
+    struct instant deadline; /* own thread; what the loop was told */
 
-    pthread_mutex_t lock;                     /* guards the queue, the posts, and waking */
-    struct slot **queue;                      /* a ring of runnable slots */
+    pthread_mutex_t lock; /* guards the queue, the posts, and waking */
+    struct slot **queue;  /* a ring of runnable slots */
     size_t head, capacity;
-    _Atomic size_t length;                    /* written under the lock */
+    _Atomic size_t length; /* written under the lock */
     struct list posts;
     _Atomic bool has_posts;
-    bool stopped;                             /* under the lock: do not wake any more */
-    _Atomic bool idle;                        /* its last turn found nothing */
+    bool stopped;      /* under the lock: do not wake any more */
+    _Atomic bool idle; /* its last turn found nothing */
 
     /* Deeds begun (slots made runnable, posts) and ended; equal sums: all is still. */
     _Atomic uint64_t begun, ended;
@@ -94,10 +99,11 @@ struct worker {
 void worker_start_all(struct runtime *rt, unsigned n);
 /* The loops end; what is queued stays. */
 void worker_stop_all(struct runtime *rt);
-/* After that: takes the workers' turns on this thread, once for each; true while something is left. */
+/* After that: takes the workers' turns on this thread, once for each; true while
+ * something is left. */
 bool worker_run_stopped(struct runtime *rt);
 void worker_free_all(struct runtime *rt);
-void worker_enqueue(struct slot *s);          /* made runnable by this thread */
+void worker_enqueue(struct slot *s); /* made runnable by this thread */
 void worker_requeue(struct worker *w, struct slot *s);
 void worker_wake_timekeeper(struct runtime *rt);
 bool worker_all_still(struct runtime *rt);
@@ -106,8 +112,8 @@ struct worker *worker_of_thread(void);
 
 /* ---- processes ---- */
 
-void process_deliver(struct worker *w, struct slot *s, struct event *e);     /* in the slot's turn */
-void process_end(struct worker *w, struct slot *s);                          /* likewise */
+void process_deliver(struct worker *w, struct slot *s, struct event *e); /* in the slot's turn */
+void process_end(struct worker *w, struct slot *s);                      /* likewise */
 struct event *process_open_bytes(struct worker *w, struct process *p, struct event *e);
 extern const struct event_type process_bytes_event;
 void process_counters_release(struct runtime *rt);
@@ -127,9 +133,9 @@ void timers_destroy(struct timers *t);
 void timers_drop_all(struct timers *t);
 struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, uint32_t generation,
                         struct event *e);
-struct event *timers_cancel(struct timers *t, uint64_t id);    /* the event, or NULL */
-void timers_fire(struct timers *t);                            /* pushes the events of all that are due */
-struct instant timers_next(struct timers *t);                  /* when to fire again, in host time */
+struct event *timers_cancel(struct timers *t, uint64_t id); /* the event, or NULL */
+void timers_fire(struct timers *t);           /* pushes the events of all that are due */
+struct instant timers_next(struct timers *t); /* when to fire again, in host time */
 bool timers_has_due(struct timers *t);
 struct instant timers_now(struct timers *t);
 void timers_pause(struct timers *t);
@@ -148,19 +154,19 @@ struct runtime {
     struct log *own_log;
 
     pthread_mutex_t names_lock;
-    struct slot *names;                       /* uthash */
-    struct id_counter *counters;              /* uthash */
+    struct slot *names;          /* uthash */
+    struct id_counter *counters; /* uthash */
     struct slot *free_slots;
     uint32_t slots_used;
     _Atomic(struct slot *) chunks[SLOT_CHUNKS];
     struct pid delegate;
-    struct list resolutions;                  /* names being resolved */
+    struct list resolutions; /* names being resolved */
 
     struct worker *workers;
     unsigned n_workers;
     _Atomic unsigned next_worker;
-    _Atomic bool stopping;                    /* workers take no turns any more */
-    _Atomic unsigned waiting;                 /* threads in host_wait for something of ours */
+    _Atomic bool stopping;    /* workers take no turns any more */
+    _Atomic unsigned waiting; /* threads in host_wait for something of ours */
 
     struct timers *timers;
     struct network *network;
@@ -175,9 +181,10 @@ struct runtime {
 };
 
 /* Waits outside of actors until done(arg); whoever may make it true says runtime_changed. */
-bool runtime_wait_for(struct runtime *rt, bool (*done)(void *arg), void *arg, struct duration timeout);
+bool runtime_wait_for(struct runtime *rt, bool (*done)(void *arg), void *arg,
+                      struct duration timeout);
 void runtime_changed(struct runtime *rt);
-void runtime_names_stop(struct runtime *rt);        /* host names that are not resolved never will be */
+void runtime_names_stop(struct runtime *rt); /* host names that are not resolved never will be */
 void runtime_names_release(struct runtime *rt);
 
 #endif

@@ -31,7 +31,10 @@
 /* Statements that are kept prepared; an older one gives way. */
 enum { KEPT_STATEMENTS = 32 };
 
-struct statement { char *sql; sqlite3_stmt *handle; };
+struct statement {
+    char *sql;
+    sqlite3_stmt *handle;
+};
 
 struct request {
     struct list link;
@@ -39,23 +42,23 @@ struct request {
     void *args;
     void (*release)(void *args);
     struct promise *promise;
-    bool refused;                   /* and why: */
+    bool refused; /* and why: */
     struct error error;
 };
 
 enum batch_state { BATCH_QUEUED, BATCH_RUNNING, BATCH_RAN };
 
 struct batch {
-    struct database *db;            /* a reference */
+    struct database *db; /* a reference */
     enum batch_state state;
-    struct loop *loop;              /* that done comes on */
+    struct loop *loop; /* that done comes on */
     struct list requests;
-    bool failed;                    /* as a whole, and why: */
+    bool failed; /* as a whole, and why: */
     struct error error;
 };
 
 struct database {
-    struct ref ref;                 /* the owner's, and one for a batch on its way */
+    struct ref ref; /* the owner's, and one for a batch on its way */
     struct runtime *runtime;
     char *path;
     struct sqlite_vfs *vfs;
@@ -64,13 +67,15 @@ struct database {
     unsigned next_kept;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;         /* a batch has run */
+    pthread_cond_t changed; /* a batch has run */
     struct list waiting;
-    struct batch *batch;            /* on its way; NULL: none */
+    struct batch *batch; /* on its way; NULL: none */
     bool closed;
 };
 
-struct database_row { sqlite3_stmt *statement; };
+struct database_row {
+    sqlite3_stmt *statement;
+};
 
 /* ---- errors ---- */
 
@@ -140,7 +145,7 @@ static int prepare(struct database *db, const char *sql, sqlite3_stmt **ret_hand
     code = sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_handle, NULL);
     if (code != SQLITE_OK)
         return refuse(db, code, err);
-    CHECK(*ret_handle);                                 /* no statement at all */
+    CHECK(*ret_handle); /* no statement at all */
     do
         place = &db->kept[db->next_kept++ % KEPT_STATEMENTS];
     while (place->handle && sqlite3_stmt_busy(place->handle));
@@ -252,7 +257,7 @@ static int run_request(struct database *db, struct request *r, struct error *err
         return -1;
     if (r->work(db, r->args, &r->error) < 0) {
         r->refused = true;
-        if (sqlite3_get_autocommit(db->sqlite))         /* SQLite has rolled all of it back */
+        if (sqlite3_get_autocommit(db->sqlite)) /* SQLite has rolled all of it back */
             return error_copy(err, &r->error);
         if (execute(db, "ROLLBACK TO request", err) < 0)
             return -1;
@@ -332,7 +337,7 @@ static void batch_work(void *arg)
     struct database *db = b->db;
 
     pthread_mutex_lock(&db->lock);
-    if (b->state != BATCH_QUEUED) {                     /* database_close was there first */
+    if (b->state != BATCH_QUEUED) { /* database_close was there first */
         pthread_mutex_unlock(&db->lock);
         return;
     }
@@ -377,8 +382,9 @@ struct future *database_commit(struct database *db, database_work_f work, void *
     struct batch *b = NULL;
     struct future *f;
 
-    *r = (struct request){ .work = work, .args = args, .release = release,
-                           .promise = promise_create(&future_nothing) };
+    *r = (struct request){
+        .work = work, .args = args, .release = release, .promise = promise_create(&future_nothing)
+    };
     f = promise_future(r->promise);
     pthread_mutex_lock(&db->lock);
     CHECK(!db->closed);
@@ -389,7 +395,7 @@ struct future *database_commit(struct database *db, database_work_f work, void *
     if (b && b->loop)
         host_async(b->loop, batch_work, batch_done, b);
     else if (b)
-        batch_done(b);                                  /* the runtime has stopped */
+        batch_done(b); /* the runtime has stopped */
     return f;
 }
 
@@ -440,11 +446,24 @@ static int connect_file(struct database *db, struct error *err)
         mem_free(name);
         return error_set(err, ENOMEM, "SQLite refuses our VFS");
     }
-    code = sqlite3_open_v2(db->path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                           SQLITE_OPEN_FULLMUTEX, name);
+    code =
+        sqlite3_open_v2(db->path, &db->sqlite,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, name);
     sqlite_vfs_hide(db->vfs);
     mem_free(name);
     return code == SQLITE_OK ? 0 : refuse(db, code, err);
+}
+
+/* The folder may have been made for us a moment ago; without it our file is lost
+ * however well it was synced. */
+static int make_folder_last(struct database *db, struct error *err)
+{
+    const char *path = sqlite3_db_filename(db->sqlite, "main"), *slash = strrchr(path, '/');
+    char *folder = slash > path ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup("/");
+    int result = host_sync_path(runtime_host(db->runtime), folder, err);
+
+    mem_free(folder);
+    return result == 0 ? 0 : error_wrap(err, "Database %s", db->path);
 }
 
 /* The connection ends; the struct lives as long as its batch. */
@@ -472,7 +491,8 @@ int database_open(struct runtime *rt, const char *path, const char *schema,
     pthread_cond_init(&db->changed, NULL);
     list_init(&db->waiting);
     seed(runtime_host(rt));
-    if (connect_file(db, err) < 0 || configure(db, schema, err) < 0) {
+    if (connect_file(db, err) < 0 || configure(db, schema, err) < 0 ||
+        make_folder_last(db, err) < 0) {
         disconnect(db);
         database_unref(db);
         return -1;

@@ -54,7 +54,7 @@ void future_unref(struct future *f)
 {
     if (!f || !ref_put(&f->ref))
         return;
-    CHECK(list_is_empty(&f->hooks));           /* a promise keeps its future until the end */
+    CHECK(list_is_empty(&f->hooks)); /* a promise keeps its future until the end */
     if (f->value && f->type->release)
         f->type->release(f->value);
     if (f->value != f->room)
@@ -69,22 +69,26 @@ void future_unref(struct future *f)
 
 enum callback_kind { STEP, LAST, ONE_END };
 
-enum { ON_READY = 1 << FUTURE_READY, ON_FAILED = 1 << FUTURE_FAILED, ON_DISCARDED = 1 << FUTURE_DISCARDED };
+enum {
+    ON_READY = 1 << FUTURE_READY,
+    ON_FAILED = 1 << FUTURE_FAILED,
+    ON_DISCARDED = 1 << FUTURE_DISCARDED
+};
 
 struct callback {
-    struct hook hook;                          /* first */
+    struct hook hook; /* first */
     struct event event;
-    struct list pending;                       /* in the process's, by the process only */
+    struct list pending; /* in the process's, by the process only */
     struct process *process;
-    struct pid pid;                            /* where it is; borrows no id */
+    struct pid pid; /* where it is; borrows no id */
     struct future *future;
     enum callback_kind kind;
-    unsigned ends;                             /* which it is for */
+    unsigned ends; /* which it is for */
     future_step_f step;
     future_last_f last;
     void *op;
-    struct promise *result;                    /* of a step */
-    bool over;                                 /* the process ended first */
+    struct promise *result; /* of a step */
+    bool over;              /* the process ended first */
 };
 
 static struct callback *callback_of(struct event *e)
@@ -137,11 +141,10 @@ static void callback_drop(struct runtime *rt UNUSED, struct event *e)
     callback_free(callback_of(e));
 }
 
-static void describe(const struct event *e UNUSED, struct event_info *info UNUSED)
-{
-}
+static void describe(const struct event *e UNUSED, struct event_info *info UNUSED) {}
 
-static const struct event_type callback_event = { EVENT_FUTURE, callback_run, callback_drop, describe };
+static const struct event_type callback_event = { EVENT_FUTURE, callback_run, callback_drop,
+                                                  describe };
 
 static void fire(struct hook *h, struct future *f UNUSED, struct list *work UNUSED)
 {
@@ -166,7 +169,7 @@ static void callback_end(struct callback *c)
 
 void future_end_process(struct process *p)
 {
-    while (!list_is_empty(&p->pending)) {      /* lasts may ask for more */
+    while (!list_is_empty(&p->pending)) { /* lasts may ask for more */
         struct callback *c = list_first(&p->pending, struct callback, pending);
         bool waits = future_unhook(c->future, &c->hook);
 
@@ -175,7 +178,7 @@ void future_end_process(struct process *p)
             callback_end(c);
             callback_free(c);
         } else {
-            c->over = true;                    /* its event is in our own queue, and frees it */
+            c->over = true; /* its event is in our own queue, and frees it */
             callback_end(c);
             promise_unref(c->result);
             c->result = NULL;
@@ -217,7 +220,7 @@ static void ask(struct callback *c)
         CHECK(p == runtime_executor(p->runtime));
         c->event.type = &arrive_event;
         slot_push(p->runtime, p->pid.slot, p->pid.generation, &c->event);
-    } else if (p->slot->finalizing) {          /* there is no later */
+    } else if (p->slot->finalizing) { /* there is no later */
         callback_end(c);
         callback_free(c);
     } else {
@@ -246,8 +249,8 @@ static struct callback *make(enum callback_kind kind, unsigned ends, struct futu
 
 /* ---- steps ---- */
 
-static struct future *add_step(unsigned ends, struct future *f, struct process *self, future_step_f step,
-                               void *op)
+static struct future *add_step(unsigned ends, struct future *f, struct process *self,
+                               future_step_f step, void *op)
 {
     struct callback *c = make(STEP, ends, f, self, op);
     struct future *result;
@@ -285,7 +288,8 @@ void future_finally(struct future *f, struct process *self, future_last_f last, 
     ask(c);
 }
 
-static void add_one_end(unsigned ends, struct future *f, struct process *self, future_last_f fn, void *op)
+static void add_one_end(unsigned ends, struct future *f, struct process *self, future_last_f fn,
+                        void *op)
 {
     struct callback *c = make(ONE_END, ends, future_ref(f), self, op);
 
@@ -321,7 +325,10 @@ void future_on_discard(struct future *f, struct process *self, future_last_f fn,
 
 /* ---- waiting outside of actors ---- */
 
-struct waiter { struct hook hook; struct host *host; };
+struct waiter {
+    struct hook hook;
+    struct host *host;
+};
 
 static void wake_waiter(struct hook *h, struct future *f UNUSED, struct list *work UNUSED)
 {

@@ -17,7 +17,7 @@
 enum how { AWAIT, COLLECT, SELECT };
 
 struct many {
-    struct ref ref;                            /* of each hook */
+    struct ref ref; /* of each hook */
     enum how how;
     struct promise *result;
     _Atomic size_t left;
@@ -25,7 +25,10 @@ struct many {
     struct future *futures[];
 };
 
-struct many_hook { struct hook hook; struct many *many; };
+struct many_hook {
+    struct hook hook;
+    struct many *many;
+};
 
 static void many_unref(struct many *m)
 {
@@ -152,8 +155,8 @@ struct after {
     struct timer timer;
     future_step_f step;
     void *op;
-    bool decided;                              /* by either; from events of self only */
-    struct ref ref;                            /* of the timer, and of the last */
+    bool decided;   /* by either; from events of self only */
+    struct ref ref; /* of the timer, and of the last */
 };
 
 static void after_unref(struct after *a)

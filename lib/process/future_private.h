@@ -22,26 +22,28 @@
 struct hook {
     struct list link;
     bool for_discard;
-    bool pushes;                  /* fired with the lock held */
-    struct future *future;        /* while on a list of work: a reference */
+    bool pushes;           /* fired with the lock held */
+    struct future *future; /* while on a list of work: a reference */
     /* Consumes the hook; f is settled, or (for_discard) asked to be discarded. */
     void (*fire)(struct hook *h, struct future *f, struct list *work);
 };
 
-struct promise { struct ref ref; };
+struct promise {
+    struct ref ref;
+};
 
 struct future {
     struct ref ref;
-    struct promise promise;                   /* holds one reference to the future while it lives */
-    _Atomic enum future_state state;          /* written under the lock, last */
+    struct promise promise;          /* holds one reference to the future while it lives */
+    _Atomic enum future_state state; /* written under the lock, last */
     _Atomic bool discard;
-    const struct future_type *type;           /* NULL: known when it is READY */
-    void *value;                              /* READY */
-    struct error *error;                      /* FAILED */
-    struct future *source;                    /* has value or error instead */
+    const struct future_type *type; /* NULL: known when it is READY */
+    void *value;                    /* READY */
+    struct error *error;            /* FAILED */
+    struct future *source;          /* has value or error instead */
     pthread_mutex_t lock;
     struct list hooks;
-    alignas(16) char room[];                  /* for a value of the type */
+    alignas(16) char room[]; /* for a value of the type */
 };
 
 /* Adds the hook, or fires it when there is nothing to wait for. */

@@ -88,6 +88,13 @@ struct loop *host_loop_start(struct host *h, loop_turn_f turn, void *arg)
     return h->ops->loop_start(h, turn, arg);
 }
 
+/* Awake, the loop takes it up before the next callback. */
+void host_loop_context(struct loop *l, const struct context *context)
+{
+    atomic_store_explicit(&l->context, context, memory_order_release);
+    l->host->ops->loop_wake(l);
+}
+
 void host_loop_stop(struct loop *l)
 {
     l->host->ops->loop_stop(l);
@@ -430,6 +437,37 @@ int host_mkdirs(struct host *h, const char *path, unsigned permissions, struct e
         *slash = '/';
     }
     return make_folder(h, path, permissions, err);
+}
+
+/* In a folder above that we may not read, or that lies on what is never written,
+ * we have made nothing. */
+static int sync_parent(struct host *h, const char *path, struct error *err)
+{
+    struct error failure;
+
+    if (host_sync_directory(h, path, &failure) == 0 || failure.code == EACCES ||
+        failure.code == EPERM || failure.code == EROFS || failure.code == EINVAL)
+        return 0;
+    return error_copy(err, &failure);
+}
+
+int host_sync_path(struct host *h, const char *path, struct error *err)
+{
+    CLEANUP(mem_free_p) char *part = mem_strdup(path);
+    char *slash;
+
+    if (host_sync_directory(h, path, err) < 0)
+        return -1;
+    while ((slash = strrchr(part, '/')) != NULL) {
+        bool at_root = slash == part;
+
+        slash[at_root] = '\0'; /* the root keeps its slash */
+        if (sync_parent(h, part, err) < 0)
+            return -1;
+        if (at_root)
+            return 0;
+    }
+    return sync_parent(h, ".", err);
 }
 
 int host_symlink(struct host *h, const char *target, const char *path, struct error *err)

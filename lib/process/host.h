@@ -23,6 +23,7 @@
 #include "base/instant.h"
 #include "process/address.h"
 
+struct context;
 struct error;
 struct file;
 struct host;
@@ -55,6 +56,9 @@ typedef bool (*loop_turn_f)(void *arg);
  * end; not from the loop's own thread. */
 struct loop *host_loop_start(struct host *h, loop_turn_f turn, void *arg);
 void host_loop_stop(struct loop *l);
+/* In which context (base/context.h) callbacks come and the work of host_async is
+ * done; lives until the loop has stopped.  Set before anything is asked of it. */
+void host_loop_context(struct loop *l, const struct context *context);
 void host_loop_wake(struct loop *l);                               /* any thread */
 void host_loop_deadline(struct loop *l,
                         struct instant deadline); /* own thread; INSTANT_NEVER: none */
@@ -154,6 +158,9 @@ int host_unlink(struct host *h, const char *path, struct error *err);
 int host_remove_tree(struct host *h, const char *path,
                      struct error *err); /* absent: fine; follows no link */
 int host_sync_directory(struct host *h, const char *path, struct error *err);
+/* That a folder which was made, perhaps with parents, lasts: syncs it and all
+ * folders above it.  host_mkdirs alone does not outlast a loss of power. */
+int host_sync_path(struct host *h, const char *path, struct error *err);
 int host_chown(struct host *h, const char *path, uint32_t uid, uint32_t gid, struct error *err);
 int host_chmod(struct host *h, const char *path, unsigned permissions, struct error *err);
 /* Names without . and .., sorted by bytes; caller frees each and the array. */

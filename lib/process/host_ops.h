@@ -7,6 +7,8 @@
 #ifndef HOST_OPS_H
 #define HOST_OPS_H
 
+#include <stdatomic.h>
+
 #include "process/host.h"
 
 struct host_ops {
@@ -83,7 +85,7 @@ struct file_ops {
 };
 
 struct host { const struct host_ops *ops; };
-struct loop { struct host *host; };
+struct loop { struct host *host; _Atomic(const struct context *) context; };
 struct listener { struct host *host; };
 struct watch { struct host *host; };
 struct stream { const struct stream_ops *ops; struct address peer; };   /* ops: TLS slips in here */

@@ -64,9 +64,10 @@ struct real_host {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* host_notify */
     uint64_t notified;
-    _Atomic unsigned waiters; /* so that host_notify costs nothing without one */
-    struct list loops;        /* struct real_loop.of_host */
-    struct list orphans;      /* children whose loop has stopped: struct real_child.link */
+    _Atomic unsigned waiters;      /* so that host_notify costs nothing without one */
+    struct list loops;             /* struct real_loop.of_host */
+    struct list orphans;           /* children whose loop has stopped: struct real_child.link */
+    struct real_loop *signal_loop; /* which receives them all; NULL: none yet */
 
     char **environment;
     char *working_directory, *program_directory;

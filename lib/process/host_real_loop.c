@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/context.h"
 #include "base/memory.h"
 
 /* ---- waking ---- */
@@ -92,6 +93,11 @@ void host_real_loop_deadline(struct loop *loop, struct instant deadline)
     l->deadline = deadline;
     if (l->base && instant_before(deadline, l->armed))
         arm(l);
+}
+
+static const struct context *context_of(struct real_loop *l)
+{
+    return atomic_load_explicit(&l->loop.context, memory_order_acquire);
 }
 
 /* ---- posts ---- */
@@ -198,8 +204,12 @@ static void async_work(void *arg)
     struct async *a = arg;
     struct real_loop *l = a->loop;
 
-    if (!atomic_load(&l->stopping))
+    if (!atomic_load(&l->stopping)) {
+        const struct context *before = context_set(context_of(l));
+
         a->work(a->arg);
+        context_set(before);
+    }
     pthread_mutex_lock(&l->lock);
     add_post(l, &a->post);
     host_real_loop_wake(&l->loop); /* with the lock: afterwards the loop may be gone */
@@ -278,6 +288,7 @@ static void *loop_thread(void *arg)
     pthread_mutex_unlock(&l->lock);
 
     while (!atomic_load_explicit(&l->stopping, memory_order_acquire)) {
+        context_set(context_of(l));
         poll_once(l);
         run_posts(l);
         l->more = l->turn(l->arg);

@@ -3,7 +3,7 @@
  * A pidfd becomes readable when its process ends.  Whether it is the process
  * that was meant is asked after it was opened: the start time that /proc tells
  * then is that of the process behind the pidfd, or of nobody.  Where pidfds are
- * refused (some sandboxes), a timer looks twenty times a second instead.
+ * refused (some sandboxes) or cannot be had, a timer looks twenty times a second.
  *
  * No SIGCHLD: a child is reaped by its own pid, when its own pidfd says so.
  */
@@ -195,12 +195,20 @@ void host_real_watch_forget(struct real_host *h)
 
 /* ---- others ---- */
 
+/* Not when it cannot be found out, for want of descriptors for example. */
+static bool is_gone(const struct real_watch *w)
+{
+    struct error err;
+
+    return check_start_time(w->watch.host, w->pid, w->start_time, &err) < 0 && err.code == ESRCH;
+}
+
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
     struct real_watch *w = arg;
 
     (void)fd, (void)what;
-    if (w->fd < 0 && check_start_time(w->watch.host, w->pid, w->start_time, NULL) == 0)
+    if (w->fd < 0 && !is_gone(w))
         return;
     event_del(w->event);
     w->ended(w->arg); /* may close w */
@@ -294,18 +302,37 @@ int host_real_watch_signal(struct host *h, pid_t pid, uint64_t start_time, int s
 
 /* ---- signals to ourselves ---- */
 
+/* libevent delivers the signals of an OS process to one base only: all are
+ * received on the loop that first asked for one, and told on their own. */
+
 struct signal_request {
     struct real_signal *signal;
-    struct real_loop *loop;
+    struct real_loop *receiver;
     int code; /* 0, or why not */
 };
 
+struct receipt {
+    struct real_post post;
+    struct real_signal signal; /* a copy: the loops may end in any order */
+};
+
+static void tell_signal(void *arg)
+{
+    struct receipt *r = arg;
+
+    if (host_real_loop_is_current(&r->signal.loop->loop)) /* else it has stopped */
+        r->signal.received(r->signal.arg, r->signal.signo);
+    mem_free(r);
+}
+
 static void on_signal(evutil_socket_t signo, short what, void *arg)
 {
-    struct real_signal *s = arg;
+    struct receipt *r = mem_alloc(sizeof *r);
 
-    (void)what;
-    s->received(s->arg, (int)signo);
+    (void)signo, (void)what;
+    r->signal = *(struct real_signal *)arg;
+    r->post = (struct real_post){ .run = tell_signal, .arg = r };
+    host_real_loop_post(r->signal.loop, &r->post);
 }
 
 static void start_signal(void *arg)
@@ -313,33 +340,47 @@ static void start_signal(void *arg)
     struct signal_request *request = arg;
     struct real_signal *s = request->signal;
 
-    list_each (other, &request->loop->signals, struct real_signal, link)
+    list_each (other, &request->receiver->signals, struct real_signal, link)
         if (other->signo == s->signo)
             request->code = EEXIST;
-    if (request->loop->finished)
+    if (request->receiver->finished)
         request->code = ESHUTDOWN;
     if (request->code)
         return;
-    s->event = evsignal_new(request->loop->base, s->signo, on_signal, s);
+    s->event = evsignal_new(request->receiver->base, s->signo, on_signal, s);
     CHECK(s->event);
     if (event_add(s->event, NULL) < 0) {
         event_free(s->event);
         request->code = EINVAL;
         return;
     }
-    list_append(&request->loop->signals, &s->link);
+    list_append(&request->receiver->signals, &s->link);
+}
+
+static struct real_loop *receiver_of_signals(struct real_loop *l)
+{
+    struct real_host *h = real_host(l->loop.host);
+    struct real_loop *receiver;
+
+    pthread_mutex_lock(&h->lock);
+    if (!h->signal_loop)
+        h->signal_loop = l;
+    receiver = h->signal_loop;
+    pthread_mutex_unlock(&h->lock);
+    return receiver;
 }
 
 int host_real_watch_on_signal(struct loop *loop, int signo, void (*received)(void *arg, int signo),
                               void *arg, struct error *err)
 {
     struct real_signal *s = mem_alloc(sizeof *s);
-    struct signal_request request = { .signal = s, .loop = real_loop(loop) };
+    struct signal_request request = { .signal = s,
+                                      .receiver = receiver_of_signals(real_loop(loop)) };
 
     *s = (struct real_signal){
-        .loop = request.loop, .signo = signo, .received = received, .arg = arg
+        .loop = real_loop(loop), .signo = signo, .received = received, .arg = arg
     };
-    host_real_loop_call(request.loop, start_signal, &request);
+    host_real_loop_call(request.receiver, start_signal, &request);
     if (!request.code)
         return 0;
     mem_free(s);
@@ -361,6 +402,8 @@ void host_real_watch_detach_all(struct real_loop *l)
     }
     pthread_mutex_lock(&h->lock);
     list_splice(&h->orphans, &l->children);
+    if (h->signal_loop == l)
+        h->signal_loop = NULL;
     pthread_mutex_unlock(&h->lock);
     list_each_safe (s, &l->signals, struct real_signal, link) {
         list_remove(&s->link);

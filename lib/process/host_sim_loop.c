@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/context.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "process/host_sim_private.h"
@@ -79,10 +80,12 @@ static void loop_schedule(struct sim_loop *l)
 void sim_enter(struct sim_loop *l)
 {
     sim_of(l->host)->current = l;
+    l->before = context_set(l->base.context);
 }
 
 void sim_leave(struct sim_loop *l)
 {
+    context_set(l->before);
     sim_of(l->host)->current = NULL;
     l->woken = true;
     loop_schedule(l);
@@ -170,7 +173,23 @@ struct wait {
     void *arg;
 };
 
-/* The dead wait for nothing. */
+/* The dead still take their own turns while somebody takes them down, so that
+ * their processes end one by one; it has no effect on the world. */
+static void run_the_dead(struct wait *w)
+{
+    bool more = true;
+
+    while (more && !w->done(w->arg)) {
+        more = false;
+        list_each (l, &w->host->loops, struct sim_loop, link) {
+            l->woken = false;
+            sim_of(w->host)->current = l;
+            more = l->turn(l->arg) || l->woken || more;
+            sim_of(w->host)->current = NULL;
+        }
+    }
+}
+
 static bool is_over(void *arg)
 {
     struct wait *w = arg;
@@ -186,9 +205,10 @@ static bool wait_until(struct host *h, bool (*done)(void *), void *arg, struct i
 
     if (deadline.ns == INSTANT_NEVER.ns)
         limit = INT64_MAX;
-    if (is_over(&w))
-        return done(arg);
-    sim_run_until(s, is_over, &w, NANOSECONDS(limit));
+    if (!is_over(&w))
+        sim_run_until(s, is_over, &w, NANOSECONDS(limit));
+    if (w.host->dead)
+        run_the_dead(&w);
     return done(arg);
 }
 
@@ -211,8 +231,11 @@ static void async_run(struct sim_event *e)
     struct sim *s = sim_of(l->host);
 
     if (!a->worked) {
+        const struct context *before = context_set(l->base.context);
+
         a->worked = true;
         a->work(a->arg);
+        context_set(before);
         if (!l->host->dead)
             sim_event_at(s, &a->event, s->now + async_delay(s) / 8);
         return;

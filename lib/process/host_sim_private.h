@@ -100,6 +100,7 @@ struct sim_loop {
     struct sim_host *host;
     loop_turn_f turn;
     void *arg;
+    const struct context *before; /* of the thread, while a callback runs */
     bool woken;
     int64_t deadline;
     struct sim_event event;

@@ -27,8 +27,8 @@ struct message *message_create(const ProtobufCMessage *body)
     return m;
 }
 
-struct message *message_parse(const ProtobufCMessageDescriptor *type, const void *bytes, size_t size,
-                              struct error *err)
+struct message *message_parse(const ProtobufCMessageDescriptor *type, const void *bytes,
+                              size_t size, struct error *err)
 {
     struct message *m = allocate();
 

@@ -1,4 +1,4 @@
-/* network.c - outgoing connections, and the links that live on them
+/* network.c - outgoing connections; the links that live on them: network_link.c
  *
  * There is one channel to an address.  The first send or link makes it; it
  * carries all messages to that address in the order in which they were sent,
@@ -7,7 +7,8 @@
  *
  *   nobody links:  closed when it was not used for IDLE and every message on it
  *                  was answered (libprocess closes at once; to wait is cheaper
- *                  for both, and loses nothing that lies unread in the peer)
+ *                  for both, and loses nothing that lies unread in the peer);
+ *                  also when somebody has linked before
  *   linked:        stays; when it ends or cannot be made, every link on it
  *                  gives one EXITED and is forgotten
  *   LINK_RECONNECT: a new channel takes the place and the links of the old one,
@@ -31,33 +32,13 @@
 #include "process/host.h"
 #include "process/http_parser.h"
 #include "process/metrics.h"
+#include "process/network_link.h"
 #include "process/proto.h"
 #include "process/runtime_private.h"
 #include "process/wire.h"
 
 #define IDLE SECONDS(5)
 enum { READ_BYTES = 16 * 1024 };
-
-struct link_key {
-    uint32_t slot, generation;
-    uint64_t address;
-    uint32_t id, zero;
-};
-
-struct link {
-    UT_hash_handle hh; /* network->links, when `hashed` */
-    struct link_key key;
-    bool hashed;
-    struct pid linker, peer;
-    struct list on_channel, of_linker;
-};
-
-/* All links of one process. */
-struct linker {
-    UT_hash_handle hh;
-    uint64_t key; /* slot and generation */
-    struct list links;
-};
 
 struct shard {
     struct network *network;
@@ -96,8 +77,7 @@ struct network {
     struct runtime *runtime;
     pthread_mutex_t lock;
     struct channel *channels; /* uthash, by address */
-    struct link *links;       /* uthash */
-    struct linker *linkers;   /* uthash */
+    struct network_links links;
     unsigned n_shards;
     struct shard shards[];
 };
@@ -180,87 +160,7 @@ static struct channel *channel_find(struct network *n, struct address to)
     return ch;
 }
 
-/* ---- links: with the network's lock held ---- */
-
-static uint64_t linker_key(const struct pid *linker)
-{
-    return (uint64_t)linker->slot << 32 | linker->generation;
-}
-
-static struct linker *linker_find(struct network *n, const struct pid *pid)
-{
-    uint64_t key = linker_key(pid);
-    struct linker *l;
-
-    HASH_FIND(hh, n->linkers, &key, sizeof key, l);
-    return l;
-}
-
-static struct link *link_find(struct network *n, const struct link_key *key)
-{
-    struct link *l;
-
-    HASH_FIND(hh, n->links, key, sizeof *key, l);
-    return l;
-}
-
-static void link_add(struct channel *ch, const struct pid *linker, const struct pid *peer)
-{
-    struct network *n = ch->network;
-    struct link_key key = { linker->slot, linker->generation, ch->key, peer->id->hash, 0 };
-    struct link *same = link_find(n, &key);
-
-    if (same && pid_equal(&same->peer, peer))
-        return;
-    struct linker *of = linker_find(n, linker);
-    if (!of) {
-        of = mem_alloc(sizeof *of);
-        of->key = linker_key(linker);
-        list_init(&of->links);
-        HASH_ADD(hh, n->linkers, key, sizeof of->key, of);
-    }
-    struct link *l = mem_alloc(sizeof *l);
-    l->key = key;
-    l->linker = pid_dup(linker);
-    l->peer = pid_dup(peer);
-    list_append(&ch->links, &l->on_channel);
-    list_append(&of->links, &l->of_linker);
-    l->hashed = !same; /* two ids of one hash: the second is found by nobody, and may come twice */
-    if (l->hashed)
-        HASH_ADD(hh, n->links, key, sizeof l->key, l);
-}
-
-/* Off its linker and out of the table; it may stay on a list by on_channel. */
-static void link_detach(struct network *n, struct link *l)
-{
-    struct linker *of = linker_find(n, &l->linker);
-
-    list_remove(&l->of_linker);
-    if (l->hashed)
-        HASH_DEL(n->links, l);
-    if (of && list_is_empty(&of->links)) {
-        HASH_DEL(n->linkers, of);
-        mem_free(of);
-    }
-}
-
-static void link_free(struct link *l)
-{
-    list_remove(&l->on_channel);
-    pid_release(&l->linker);
-    pid_release(&l->peer);
-    mem_free(l);
-}
-
 /* ---- the end of a channel: on its owner ---- */
-
-static void tell_linkers(struct list *links)
-{
-    list_each_safe (l, links, struct link, on_channel) {
-        process_deliver_exited(&l->linker, &l->peer);
-        link_free(l);
-    }
-}
 
 /* Out of the table with all links, so that the next send or link makes a new
  * one; what was not written is lost. */
@@ -272,9 +172,7 @@ static void channel_close(struct channel *ch)
     lock(&n->lock);
     if (channel_find(n, ch->to) == ch)
         HASH_DEL(n->channels, ch);
-    list_splice(&links, &ch->links);
-    list_each (l, &links, struct link, on_channel)
-        link_detach(n, l);
+    network_link_take(&n->links, &ch->links, &links);
     lock(&ch->lock);
     ch->dead = true;
     ch->unsent = 0;
@@ -286,7 +184,7 @@ static void channel_close(struct channel *ch)
     ch->stream = NULL;
     list_remove(&ch->member);
     list_remove(&ch->temporary);
-    tell_linkers(&links);
+    network_link_tell(&links);
     if (!ch->closed) {
         ch->closed = true;
         channel_unref(ch);
@@ -580,6 +478,15 @@ static void set_alarm(struct shard *s)
                   NULL);
 }
 
+/* From now on the sweep asks whether somebody needs it. */
+static void look_after(struct channel *ch)
+{
+    if (!ch->stream || !list_is_empty(&ch->temporary))
+        return;
+    list_append(&ch->shard->temporary, &ch->temporary);
+    set_alarm(ch->shard);
+}
+
 /* ---- for everybody ---- */
 
 static void tell_owner(struct channel *ch)
@@ -655,10 +562,8 @@ static void retire_on_owner(void *arg)
 
     if (ch->stream && is_drained(ch))
         channel_close(ch);
-    else if (ch->stream && list_is_empty(&ch->temporary)) {
-        list_append(&ch->shard->temporary, &ch->temporary);
-        set_alarm(ch->shard);
-    }
+    else
+        look_after(ch);
     channel_unref(ch);
 }
 
@@ -699,26 +604,30 @@ void network_link(struct network *n, const struct pid *linker, const struct pid 
         ch = channel_create(n, peer->address);
     else if (mode == LINK_RECONNECT)
         ch = channel_replace(ch);
-    link_add(ch, linker, peer);
+    network_link_add(&n->links, &ch->links, ch->key, linker, peer);
     unlock(&n->lock);
+}
+
+static void unlinked_on_owner(void *arg)
+{
+    look_after(arg);
+    channel_unref(arg);
+}
+
+static void channel_unlinked(void *arg, uint64_t key)
+{
+    struct network *n = arg;
+    struct channel *ch;
+
+    HASH_FIND(hh, n->channels, &key, sizeof key, ch);
+    if (ch)
+        worker_post(ch->shard->worker, unlinked_on_owner, channel_ref(ch));
 }
 
 void network_unlink_all(struct network *n, const struct pid *linker)
 {
     lock(&n->lock);
-    struct linker *of = linker_find(n, linker);
-    struct list links = LIST_INIT(links);
-    if (of)
-        list_splice(&links, &of->links);
-    list_each_safe (l, &links, struct link, of_linker) {
-        link_detach(n, l);
-        link_free(l);
-    }
-    of = linker_find(n, linker);
-    if (of) {
-        HASH_DEL(n->linkers, of);
-        mem_free(of);
-    }
+    network_link_forget(&n->links, linker, channel_unlinked, n);
     unlock(&n->lock);
 }
 
@@ -749,7 +658,7 @@ void network_destroy(struct network *n)
     for (unsigned i = 0; i < n->n_shards; i++)
         list_each_safe (ch, &n->shards[i].channels, struct channel, member)
             channel_close(ch);
-    CHECK(!n->channels && !n->links && !n->linkers);
+    CHECK(!n->channels && !n->links.links && !n->links.linkers);
     pthread_mutex_destroy(&n->lock);
     mem_free(n);
 }

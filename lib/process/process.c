@@ -44,7 +44,10 @@ size_t process_backlog(struct runtime *rt, uint32_t slot)
 
 /* ---- spawn ---- */
 
-struct birth { struct event event; struct process *process; };
+struct birth {
+    struct event event;
+    struct process *process;
+};
 
 static void birth_run(struct process *self UNUSED, struct event *e)
 {
@@ -67,7 +70,11 @@ static void birth_drop(struct runtime *rt UNUSED, struct event *e UNUSED)
 
 static const struct event_type birth_event = { EVENT_DISPATCH, birth_run, birth_drop, NULL };
 
-struct id_counter { UT_hash_handle hh; uint64_t n; char prefix[]; };
+struct id_counter {
+    UT_hash_handle hh;
+    uint64_t n;
+    char prefix[];
+};
 
 static struct slot *find_name(struct runtime *rt, const char *id, size_t length)
 {
@@ -109,7 +116,8 @@ void process_counters_release(struct runtime *rt)
 {
     struct id_counter *c, *next;
 
-    HASH_ITER(hh, rt->counters, c, next) {
+    HASH_ITER(hh, rt->counters, c, next)
+    {
         HASH_DEL(rt->counters, c);
         mem_free(c);
     }
@@ -144,8 +152,8 @@ static void prepare(struct process *p, struct runtime *rt, struct slot *s,
     list_init(&p->pending);
 }
 
-int process_spawn(struct runtime *rt, struct process *p, const struct process_class *class, const char *id,
-                  struct pid *ret_pid, struct error *err)
+int process_spawn(struct runtime *rt, struct process *p, const struct process_class *class,
+                  const char *id, struct pid *ret_pid, struct error *err)
 {
     struct birth *birth;
     struct worker *here;
@@ -180,8 +188,9 @@ static bool passes_filter(struct worker *w, struct process *p, struct event *e)
 {
     struct runtime *rt = w->runtime;
     static const struct pid nobody;
-    struct event_info info = { .runtime = rt, .kind = e->type->kind, .to = &p->pid, .from = &nobody,
-                               .name = "" };
+    struct event_info info = {
+        .runtime = rt, .kind = e->type->kind, .to = &p->pid, .from = &nobody, .name = ""
+    };
     bool pass = true;
 
     e->type->describe(e, &info);
@@ -274,7 +283,7 @@ static void finalize(struct worker *w, struct slot *s)
     routes = (void *)p->routes;
     s->finalizing = true;
     if (p->class->finalize)
-        p->class->finalize(p);                 /* p may be no more */
+        p->class->finalize(p); /* p may be no more */
     s->finalizing = false;
     s->process = NULL;
     leave(w);
@@ -308,9 +317,7 @@ static void terminate_drop(struct runtime *rt UNUSED, struct event *e)
     mem_free(e);
 }
 
-static void terminate_describe(const struct event *e UNUSED, struct event_info *info UNUSED)
-{
-}
+static void terminate_describe(const struct event *e UNUSED, struct event_info *info UNUSED) {}
 
 static const struct event_type terminate_event = { EVENT_TERMINATE, terminate_run, terminate_drop,
                                                    terminate_describe };
@@ -328,7 +335,7 @@ void process_terminate(const struct pid *pid, enum terminate when)
         return;
     if (when == TERMINATE_NOW)
         atomic_store_explicit(&s->terminate, generation, memory_order_release);
-    e = mem_alloc(sizeof *e);                  /* also what brings the slot to its turn */
+    e = mem_alloc(sizeof *e); /* also what brings the slot to its turn */
     e->type = &terminate_event;
     slot_push(pid->runtime, index, generation, e);
 }
@@ -345,7 +352,7 @@ static bool is_gone(void *arg)
 
 bool process_wait(const struct pid *pid, struct duration timeout)
 {
-    struct pid slot = *pid;                    /* borrowed: pid may be inside the process that ends */
+    struct pid slot = *pid; /* borrowed: pid may be inside the process that ends */
 
     CHECK(!process_current());
     if (!pid->runtime)

@@ -16,11 +16,11 @@
 
 struct call_event {
     struct event event;
-    process_call_f fn;                         /* of dispatch and delay, else NULL */
+    process_call_f fn; /* of dispatch and delay, else NULL */
     process_ask_f ask;
     process_release_f release;
-    struct promise *promise;                   /* of ask */
-    struct text *id;                           /* of ask: who was asked */
+    struct promise *promise; /* of ask */
+    struct text *id;         /* of ask: who was asked */
     alignas(16) char args[];
 };
 
@@ -53,9 +53,7 @@ static void call_drop(struct runtime *rt UNUSED, struct event *event)
     finish(e);
 }
 
-static void call_describe(const struct event *e UNUSED, struct event_info *info UNUSED)
-{
-}
+static void call_describe(const struct event *e UNUSED, struct event_info *info UNUSED) {}
 
 static const struct event_type call_event = { EVENT_DISPATCH, call_run, call_drop, call_describe };
 
@@ -116,8 +114,8 @@ struct future *process_call(const struct pid *to, process_ask_f fn, const void *
 
 /* ---- after a time ---- */
 
-struct timer process_delay(const struct pid *to, struct duration d, process_call_f fn, const void *args,
-                           size_t size, process_release_f release)
+struct timer process_delay(const struct pid *to, struct duration d, process_call_f fn,
+                           const void *args, size_t size, process_release_f release)
 {
     struct call_event *e = make(fn, NULL, args, size, release);
     struct runtime *rt = runtime_of(to);
@@ -185,7 +183,9 @@ struct future *process_async(struct runtime *rt, void (*work)(void *args), void 
     struct async *a = mem_alloc(sizeof *a);
     struct future *f;
 
-    *a = (struct async){ .work = work, .args = args, .promise = promise_create(&future_nothing),
+    *a = (struct async){ .work = work,
+                         .args = args,
+                         .promise = promise_create(&future_nothing),
                          .worker = here ? here : worker_next(rt) };
     f = promise_future(a->promise);
     if (here)

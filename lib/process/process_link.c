@@ -11,7 +11,11 @@
 #include "base/memory.h"
 
 /* A set of PIDs by slot and generation, in the order in which they came. */
-struct local_link { UT_hash_handle hh; uint64_t key; struct pid pid; };
+struct local_link {
+    UT_hash_handle hh;
+    uint64_t key;
+    struct pid pid;
+};
 
 static uint64_t key_of(const struct pid *pid)
 {
@@ -52,7 +56,10 @@ static void remove_key(struct local_link **set, const struct pid *pid)
 
 /* ---- events between the two ---- */
 
-struct link_event { struct event event; struct pid linker, peer; };
+struct link_event {
+    struct event event;
+    struct pid linker, peer;
+};
 
 static void push(const struct event_type *type, const struct pid *to, const struct pid *linker,
                  const struct pid *peer)
@@ -117,7 +124,8 @@ static void exited_describe(const struct event *event, struct event_info *info)
 
 static const struct event_type link_event = { EVENT_DISPATCH, link_run, link_drop, NULL };
 static const struct event_type unlink_event = { EVENT_DISPATCH, unlink_run, unlink_drop, NULL };
-static const struct event_type exited_event = { EVENT_EXITED, exited_run, unlink_drop, exited_describe };
+static const struct event_type exited_event = { EVENT_EXITED, exited_run, unlink_drop,
+                                                exited_describe };
 
 void process_deliver_exited(const struct pid *linker, const struct pid *peer)
 {
@@ -130,7 +138,7 @@ void process_deliver_exited(const struct pid *linker, const struct pid *peer)
 static void link_here(struct process *self, const struct pid *peer)
 {
     struct runtime *rt = self->runtime;
-    struct pid local = *peer;                  /* borrows the id */
+    struct pid local = *peer; /* borrows the id */
 
     if (!process_find_slot(rt, peer, &local.slot, &local.generation)) {
         process_deliver_exited(&self->pid, peer);
@@ -150,7 +158,7 @@ void process_link(struct process *self, const struct pid *peer, enum link_mode m
         return;
     if (peer->runtime == rt || (!peer->runtime && address_equal(peer->address, rt->address))) {
         link_here(self, peer);
-    } else if (!worker_of_thread()->loop) {    /* the runtime is being destroyed */
+    } else if (!worker_of_thread()->loop) { /* the runtime is being destroyed */
         process_deliver_exited(&self->pid, peer);
     } else {
         self->slot->linked_remote = true;
@@ -162,11 +170,13 @@ void process_links_end(struct slot *s, const struct pid *pid)
 {
     struct local_link *l, *next;
 
-    HASH_ITER(hh, s->linkers, l, next) {
+    HASH_ITER(hh, s->linkers, l, next)
+    {
         process_deliver_exited(&l->pid, pid);
         discard(&s->linkers, l);
     }
-    HASH_ITER(hh, s->linked, l, next) {
+    HASH_ITER(hh, s->linked, l, next)
+    {
         push(&unlink_event, &l->pid, pid, &l->pid);
         discard(&s->linked, l);
     }

@@ -69,7 +69,11 @@ static const struct process_handler *find_handler_by_name(const struct process *
 
 /* ---- a message in one piece ---- */
 
-struct message_event { struct event event; struct pid from; struct message *message; };
+struct message_event {
+    struct event event;
+    struct pid from;
+    struct message *message;
+};
 
 static void free_message_event(struct message_event *e)
 {
@@ -179,7 +183,13 @@ static struct event *make_message_event(const struct pid *from, struct message *
 
 /* ---- a message in bytes ---- */
 
-struct bytes_event { struct event event; struct pid from; char *name; size_t size; char body[]; };
+struct bytes_event {
+    struct event event;
+    struct pid from;
+    char *name;
+    size_t size;
+    char body[];
+};
 
 static void free_bytes_event(struct bytes_event *e)
 {
@@ -222,8 +232,8 @@ struct event *process_open_bytes(struct worker *w, struct process *p, struct eve
     return event;
 }
 
-bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from, const char *name,
-                           const void *body, size_t size)
+bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from,
+                           const char *name, const void *body, size_t size)
 {
     struct worker *w = worker_current(rt);
     struct bytes_event *e;
@@ -289,7 +299,7 @@ static void send_away(struct process *self, const struct pid *to, const Protobuf
 {
     struct worker *w = worker_of_thread();
 
-    if (!w->loop) {                            /* the runtime is being destroyed */
+    if (!w->loop) { /* the runtime is being destroyed */
         count_dropped(self->runtime);
         return;
     }

@@ -46,7 +46,7 @@ void promise_unref(struct promise *p)
 {
     if (!p || !ref_put(&p->ref))
         return;
-    promise_discard(p);                        /* abandoned: nothing if it is settled */
+    promise_discard(p); /* abandoned: nothing if it is settled */
     future_unref(promise_owner(p));
 }
 
@@ -55,7 +55,7 @@ void promise_unref(struct promise *p)
 /* With the lock held: what waits is pushed or becomes work. */
 static void let_go(struct future *f, bool only_for_discard, struct list *work)
 {
-    list_each_safe(h, &f->hooks, struct hook, link) {
+    list_each_safe (h, &f->hooks, struct hook, link) {
         if (only_for_discard && !h->for_discard)
             continue;
         list_remove(&h->link);
@@ -157,7 +157,7 @@ bool promise_fail_with(struct promise *p, const struct error *err)
 
 static void PRINTF(3, 0) format(struct error *err, int code, const char *fmt, va_list args)
 {
-    char text[sizeof err->text + 1];           /* one more: error_set then sees that it was cut */
+    char text[sizeof err->text + 1]; /* one more: error_set then sees that it was cut */
 
     vsnprintf(text, sizeof text, fmt, args);
     error_set(err, code, "%s", text);
@@ -264,8 +264,14 @@ bool future_unhook(struct future *f, struct hook *h)
 
 /* ---- following ---- */
 
-struct follower { struct hook hook; struct promise *promise; };
-struct canceller { struct hook hook; struct future *source; };
+struct follower {
+    struct hook hook;
+    struct promise *promise;
+};
+struct canceller {
+    struct hook hook;
+    struct future *source;
+};
 
 static void source_ended(struct hook *h, struct future *source, struct list *work)
 {
@@ -310,7 +316,7 @@ static void follow(struct promise *p, struct future *source, struct list *work)
     struct follower *follower;
 
     CHECK(source && source != promise_owner(p));
-    if (future_state(source) != FUTURE_PENDING) {       /* most often, and needs no hooks */
+    if (future_state(source) != FUTURE_PENDING) { /* most often, and needs no hooks */
         future_end_like(promise_owner(p), source, work);
         future_unref(source);
         return;

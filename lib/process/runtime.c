@@ -3,8 +3,8 @@
  * The end: first the workers' loops stop, with which nothing is on its way any
  * more, neither I/O nor work off the actors' threads.  Then this thread takes
  * the workers' turns itself: it ends the processes one by one, the youngest
- * first, runs what they leave behind, closes the connections, and drops the
- * events that nobody will take.  So the end is the same on every host, also
+ * first, runs what they leave behind, drops timers and events that nobody will
+ * take, and closes the connections.  So the end is the same on every host, also
  * where the OS process is already dead (a simulated kill -9).  What finalizers
  * send to other nodes is not sent any more: a program that wants its last words
  * to be heard ends its processes (process_terminate, process_wait) before.
@@ -95,7 +95,8 @@ static int start(struct runtime *rt, struct error *err)
     return builtins_spawn(rt, err);
 }
 
-struct runtime *runtime_create(struct host *host, const struct runtime_options *options, struct error *err)
+struct runtime *runtime_create(struct host *host, const struct runtime_options *options,
+                               struct error *err)
 {
     struct runtime *rt = allocate(host, options);
 
@@ -134,10 +135,14 @@ static void end_processes(struct runtime *rt)
     }
 }
 
+/* What timers and names in resolution hold may be requests and promises: these
+ * end while connections and the other parts still stand. */
 static void run_rest(struct runtime *rt)
 {
-    while (worker_run_stopped(rt))
-        ;
+    do {
+        runtime_names_stop(rt);
+        timers_drop_all(rt->timers);
+    } while (worker_run_stopped(rt));
 }
 
 static void free_all(struct runtime *rt)
@@ -156,9 +161,14 @@ static void free_all(struct runtime *rt)
 
 void runtime_destroy(struct runtime *rt)
 {
+    const struct context *before;
+    struct context here = { .actor = "", .event = "runtime_destroy" };
+
     if (!rt)
         return;
+    here.log = runtime_log(rt);
     CHECK(!process_current());
+    before = context_set(&here);
     worker_stop_all(rt);
     end_processes(rt);
     run_rest(rt);
@@ -166,11 +176,10 @@ void runtime_destroy(struct runtime *rt)
         http_server_destroy(rt->http_server);
     if (rt->network)
         network_destroy(rt->network);
-    runtime_names_stop(rt);
-    timers_drop_all(rt->timers);
     run_rest(rt);
     if (rt->metrics)
         metrics_destroy(rt->metrics);
+    context_set(before);
     free_all(rt);
 }
 
@@ -278,7 +287,8 @@ bool runtime_clock_settle(struct runtime *rt, struct duration timeout)
 
 /* ---- waiting from outside ---- */
 
-bool runtime_wait_for(struct runtime *rt, bool (*done)(void *arg), void *arg, struct duration timeout)
+bool runtime_wait_for(struct runtime *rt, bool (*done)(void *arg), void *arg,
+                      struct duration timeout)
 {
     bool is_done;
 

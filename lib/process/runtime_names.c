@@ -30,8 +30,8 @@ bool runtime_find(struct runtime *rt, const char *id, struct pid *ret_pid)
     return found;
 }
 
-void runtime_each_process(struct runtime *rt, void (*see)(void *arg, const struct pid *pid, size_t events),
-                          void *arg)
+void runtime_each_process(struct runtime *rt,
+                          void (*see)(void *arg, const struct pid *pid, size_t events), void *arg)
 {
     pthread_mutex_lock(&rt->names_lock);
     for (struct slot *s = rt->names; s; s = s->hh.next)
@@ -91,7 +91,7 @@ static void release_pid(void *value)
 const struct future_type runtime_pid_type = { "pid", sizeof(struct pid), release_pid };
 
 struct resolution {
-    struct list link;                          /* under the names lock */
+    struct list link; /* under the names lock */
     struct runtime *runtime;
     struct worker *worker;
     struct promise *promise;
@@ -143,7 +143,7 @@ static void resolve(void *arg)
     struct loop *loop = worker_loop(r->worker);
 
     if (loop)
-        host_resolve(loop, r->name, resolved, r);       /* else runtime_names_stop ends it */
+        host_resolve(loop, r->name, resolved, r); /* else runtime_names_stop ends it */
 }
 
 static bool is_numeric(const char *name, size_t length)
@@ -151,7 +151,8 @@ static bool is_numeric(const char *name, size_t length)
     return strspn(name, "0123456789.") >= length;
 }
 
-static struct future *resolve_name(struct runtime *rt, const char *text, const char *at, const char *colon)
+static struct future *resolve_name(struct runtime *rt, const char *text, const char *at,
+                                   const char *colon)
 {
     struct resolution *r = mem_alloc(sizeof *r);
     struct future *f;

@@ -27,8 +27,9 @@ struct worker;
 
 struct event_type {
     enum event_kind kind;
-    void (*run)(struct process *self, struct event *e);       /* consumes e */
-    void (*drop)(struct runtime *rt, struct event *e);        /* the process is gone: settles what must be, consumes e */
+    void (*run)(struct process *self, struct event *e); /* consumes e */
+    void (*drop)(struct runtime *rt,
+                 struct event *e); /* the process is gone: settles what must be, consumes e */
     void (*describe)(const struct event *e, struct event_info *info);
 };
 
@@ -58,48 +59,56 @@ void worker_post(struct worker *w, void (*fn)(void *arg), void *arg);
 /* Runs fn(hook) once at the end of this turn: connections write what the turn
  * gave them, in one go.  The worker's own thread; a hook that is queued already
  * stays queued once. */
-struct turn_hook { struct list link; void (*fn)(struct turn_hook *hook); };
+struct turn_hook {
+    struct list link;
+    void (*fn)(struct turn_hook *hook);
+};
 void worker_at_turn_end(struct worker *w, struct turn_hook *hook);
 
 /* ---- parts of a runtime, each in its own file ---- */
 
-struct network *runtime_network(struct runtime *rt);          /* network.c: outgoing connections, links */
-struct http_server *runtime_http_server(struct runtime *rt);  /* http_server.c: accepted connections */
+struct network *runtime_network(struct runtime *rt); /* network.c: outgoing connections, links */
+struct http_server *
+runtime_http_server(struct runtime *rt); /* http_server.c: accepted connections */
 struct metrics *runtime_metrics(struct runtime *rt);
-const struct runtime_options *runtime_get_options(const struct runtime *rt);   /* defaults filled in */
+const struct runtime_options *
+runtime_get_options(const struct runtime *rt); /* defaults filled in */
 bool runtime_get_delegate(struct runtime *rt, struct pid *ret_pid);
 
 struct network *network_create(struct runtime *rt);
-void network_destroy(struct network *n);                      /* after the workers' loops have stopped */
+void network_destroy(struct network *n); /* after the workers' loops have stopped */
 /* Packs the message before it returns; dropped when the connection cannot be made. */
-void network_send(struct network *n, const struct pid *from, const struct pid *to, const ProtobufCMessage *msg);
-/* One EXITED event to `linker` when the persistent connection to peer's address ends or cannot be made. */
-void network_link(struct network *n, const struct pid *linker, const struct pid *peer, enum link_mode mode);
-void network_unlink_all(struct network *n, const struct pid *linker);   /* the linker is gone */
+void network_send(struct network *n, const struct pid *from, const struct pid *to,
+                  const ProtobufCMessage *msg);
+/* One EXITED event to `linker` when the persistent connection to peer's address
+ * ends or cannot be made. */
+void network_link(struct network *n, const struct pid *linker, const struct pid *peer,
+                  enum link_mode mode);
+void network_unlink_all(struct network *n, const struct pid *linker); /* the linker is gone */
 
 /* Binds; later accepts until destroyed. */
-struct http_server *http_server_create(struct runtime *rt, struct address bind, struct address *ret_bound,
-                                       struct error *err);
+struct http_server *http_server_create(struct runtime *rt, struct address bind,
+                                       struct address *ret_bound, struct error *err);
 void http_server_destroy(struct http_server *s);
 
 struct metrics *metrics_create(struct runtime *rt);
 void metrics_destroy(struct metrics *m);
-int metrics_spawn(struct runtime *rt, struct error *err);     /* serves them */
+int metrics_spawn(struct runtime *rt, struct error *err); /* serves them */
 
 /* ---- into processes, from the wire ---- */
 
 /* A message in bytes for the process with this id: false when there is none
  * (the wire then answers 404).  Parsed in the receiver's context, by the type
  * that it installed under the name. */
-bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from, const char *name,
-                           const void *body, size_t size);
+bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from,
+                           const char *name, const void *body, size_t size);
 void process_deliver_exited(const struct pid *linker, const struct pid *peer);
 /* How many events wait for the process; for backpressure. */
 size_t process_backlog(struct runtime *rt, uint32_t slot);
 
 /* The processes in the order they were spawned; pids are borrowed. */
-void runtime_each_process(struct runtime *rt, void (*see)(void *arg, const struct pid *pid, size_t events),
-                          void *arg);
+void runtime_each_process(struct runtime *rt,
+                          void (*see)(void *arg, const struct pid *pid, size_t events), void *arg);
 
 /* The built-in processes (builtins.c): help, version, logging, metrics, ... */
 int builtins_spawn(struct runtime *rt, struct error *err);

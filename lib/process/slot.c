@@ -116,7 +116,7 @@ static struct event *take(struct slot *s)
         next = next_of(e);
     }
     if (!next && e == atomic_load_explicit(&s->tail, memory_order_acquire)) {
-        append(s, &s->stub);                   /* so that e, the last one, can be let go */
+        append(s, &s->stub); /* so that e, the last one, can be let go */
         next = next_of(e);
     }
     if (!next)

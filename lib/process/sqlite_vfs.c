@@ -1,8 +1,8 @@
 /* sqlite_vfs.c - SQLite's file operations by those of the host
  *
  * A file that was created here is durable only with its folder: the first sync
- * of such a file syncs the folder too.  That the folder itself stays is the
- * business of who made it.
+ * of such a file syncs the folder too.  That the folder itself stays is seen to
+ * when the database is opened.
  */
 #include "process/sqlite_vfs.h"
 
@@ -83,8 +83,8 @@ static int vfs_read(sqlite3_file *base, void *out, int size, sqlite3_int64 offse
 
     while (got < wanted) {
         struct error err;
-        ssize_t n = file_read(f->file, (uint64_t)offset + got, (char *)out + got, wanted - got,
-                              &err);
+        ssize_t n =
+            file_read(f->file, (uint64_t)offset + got, (char *)out + got, wanted - got, &err);
 
         if (n < 0)
             return failed(f->vfs, &err, SQLITE_IOERR_READ);
@@ -122,7 +122,7 @@ static int vfs_sync(sqlite3_file *base, int flags)
     struct vfs_file *f = file_of(base);
     struct error err;
 
-    (void)flags;                                        /* all syncs are full ones */
+    (void)flags; /* all syncs are full ones */
     if (file_sync(f->file, &err) < 0)
         return failed(f->vfs, &err, SQLITE_IOERR_FSYNC);
     if (f->is_new && sync_folder(f->vfs, f->path, &err) < 0)
@@ -158,7 +158,7 @@ static int vfs_lock(sqlite3_file *base, int level)
 
 static int vfs_unlock(sqlite3_file *base, int level)
 {
-    (void)base, (void)level;                            /* held until it is closed */
+    (void)base, (void)level; /* held until it is closed */
     return SQLITE_OK;
 }
 
@@ -216,7 +216,7 @@ static int vfs_open(sqlite3_vfs *base, const char *path, sqlite3_file *file, int
     unsigned modes = FILE_READ;
 
     *f = (struct vfs_file){ .vfs = v };
-    if (!path)                                          /* temporary files live in memory */
+    if (!path) /* temporary files live in memory */
         return SQLITE_CANTOPEN;
     if (flags & SQLITE_OPEN_READWRITE)
         modes |= FILE_WRITE;
@@ -281,7 +281,7 @@ static int vfs_randomness(sqlite3_vfs *base, int size, char *out)
 
 static int vfs_sleep(sqlite3_vfs *base, int microseconds)
 {
-    (void)base;                                         /* nobody to wait for: one connection */
+    (void)base; /* nobody to wait for: one connection */
     return microseconds;
 }
 

@@ -13,9 +13,9 @@
 #include "base/memory.h"
 
 struct entry {
-    struct instant deadline;                   /* in the runtime's time */
-    uint64_t id;                               /* counts up: the order of creation */
-    size_t place;                              /* in the heap */
+    struct instant deadline; /* in the runtime's time */
+    uint64_t id;             /* counts up: the order of creation */
+    size_t place;            /* in the heap */
     struct event *event;
     uint32_t slot, generation;
     UT_hash_handle hh;
@@ -23,15 +23,15 @@ struct entry {
 
 struct timers {
     struct runtime *runtime;
-    _Atomic bool touched;                      /* the clock was paused at some time: ask under the lock */
-    pthread_mutex_t lock;                      /* guards all below; held while events are pushed */
+    _Atomic bool touched; /* the clock was paused at some time: ask under the lock */
+    pthread_mutex_t lock; /* guards all below; held while events are pushed */
     struct entry **heap;
     size_t n, capacity;
     struct entry *by_id;
     uint64_t next_id;
     bool paused;
-    struct instant stands_at;                  /* while paused */
-    struct duration ahead;                     /* of the host's clock, while it runs */
+    struct instant stands_at; /* while paused */
+    struct duration ahead;    /* of the host's clock, while it runs */
 };
 
 /* ---- the clock; with the lock held ---- */
@@ -109,6 +109,11 @@ static struct event *take_out(struct timers *t, struct entry *e)
     return event;
 }
 
+static bool is_due(struct timers *t, const struct entry *e)
+{
+    return e->deadline.ns <= now(t).ns;
+}
+
 /* ---- timers ---- */
 
 struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, uint32_t generation,
@@ -127,7 +132,7 @@ struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, ui
     e->id = ++t->next_id;
     handle = (struct timer){ rt, e->id };
     insert(t, e);
-    first = t->heap[0] == e && !t->paused;
+    first = t->heap[0] == e && (!t->paused || is_due(t, e));
     pthread_mutex_unlock(&t->lock);
     if (first)
         worker_wake_timekeeper(rt);
@@ -170,12 +175,15 @@ void timers_fire(struct timers *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* While the clock stands: at once or not at all. */
 struct instant timers_next(struct timers *t)
 {
     struct instant next = INSTANT_NEVER;
 
     pthread_mutex_lock(&t->lock);
-    if (t->n > 0 && !t->paused && t->heap[0]->deadline.ns != INSTANT_NEVER.ns)
+    if (t->n > 0 && t->paused && is_due(t, t->heap[0]))
+        next = host_now(t->runtime->host);
+    else if (t->n > 0 && !t->paused && t->heap[0]->deadline.ns != INSTANT_NEVER.ns)
         next.ns = t->heap[0]->deadline.ns - t->ahead.ns;
     pthread_mutex_unlock(&t->lock);
     return next;
@@ -186,7 +194,7 @@ bool timers_has_due(struct timers *t)
     bool due;
 
     pthread_mutex_lock(&t->lock);
-    due = t->n > 0 && t->heap[0]->deadline.ns <= now(t).ns;
+    due = t->n > 0 && is_due(t, t->heap[0]);
     pthread_mutex_unlock(&t->lock);
     return due;
 }

@@ -29,7 +29,8 @@
                                                         exited_##__run, finalize_##__run }
 
 /* HANDLERS(master, agents_handlers, MESSAGES);  with
- *     #define MESSAGES(ON) ON(pb__register_slave_message, Pb__RegisterSlaveMessage, on_register_agent)
+ *     #define MESSAGES(ON)                                                     \
+ *         ON(pb__register_slave_message, Pb__RegisterSlaveMessage, on_register_agent)
  * wants  static void on_register_agent(struct master *, const struct pid *from,
  *                                      const Pb__RegisterSlaveMessage *);
  * One HANDLERS in a .c file. */

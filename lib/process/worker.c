@@ -18,8 +18,8 @@
 #include "base/memory.h"
 
 enum {
-    SLOT_EVENTS = 32,      /* a slot's turn, so that a busy one does not keep others waiting */
-    BACKLOG = 1,           /* queued slots that are a worker's own */
+    SLOT_EVENTS = 32, /* a slot's turn, so that a busy one does not keep others waiting */
+    BACKLOG = 1,      /* queued slots that are a worker's own */
     STEAL_MAX = 32
 };
 
@@ -298,7 +298,7 @@ static void run_slots(struct worker *w)
         if (!s)
             return;
         n = slot_run(s, w, left < SLOT_EVENTS ? left : SLOT_EVENTS);
-        left -= n > 0 ? n : 1;                 /* 0: its next event is being linked just now */
+        left -= n > 0 ? n : 1; /* 0: its next event is being linked just now */
     }
 }
 
@@ -326,7 +326,9 @@ static void keep_time(struct worker *w)
 {
     struct instant next = timers_next(w->runtime->timers);
 
-    if (next.ns == w->deadline.ns)
+    /* A deadline that has passed is the loop's no more: it is told again. */
+    if (next.ns == w->deadline.ns &&
+        (next.ns == INSTANT_NEVER.ns || instant_before(host_now(w->runtime->host), next)))
         return;
     w->deadline = next;
     host_loop_deadline(w->loop, next);
@@ -388,8 +390,12 @@ static void init(struct worker *w, struct runtime *rt, unsigned index)
     w->runtime = rt;
     w->index = index;
     w->deadline = INSTANT_NEVER;
-    w->context = (struct context){ .log = runtime_log(rt), .actor = "", .event = "",
-                                   .format_sender = format_sender, .worker = w };
+    w->context = (struct context){ .log = runtime_log(rt),
+                                   .actor = "",
+                                   .event = "",
+                                   .format_sender = format_sender,
+                                   .worker = w };
+    w->callbacks = (struct context){ .log = runtime_log(rt), .actor = "", .event = "" };
     list_init(&w->hooks);
     list_init(&w->posts);
     pthread_mutex_init(&w->lock, NULL);
@@ -405,6 +411,7 @@ void worker_start_all(struct runtime *rt, unsigned n)
         struct worker *w = &rt->workers[i];
         struct loop *loop = host_loop_start(rt->host, turn, w);
 
+        host_loop_context(loop, &w->callbacks);
         pthread_mutex_lock(&w->lock);
         w->loop = loop;
         pthread_mutex_unlock(&w->lock);

@@ -14,7 +14,9 @@
 FUTURE_TYPE(number, int);
 FUTURE_TYPE_DEFINE(number, int, NULL);
 
-struct letter { char *text; };
+struct letter {
+    char *text;
+};
 
 static void free_letter(void *value)
 {
@@ -49,7 +51,8 @@ START_TEST(a_value_that_comes_too_late_is_released)
     struct promise *p = letter_promise();
 
     ck_assert(letter_set(p, (struct letter){ mem_strdup("first") }));
-    ck_assert(!letter_set(p, (struct letter){ mem_strdup("second") }));      /* the sanitizer would see a leak */
+    ck_assert(!letter_set(
+        p, (struct letter){ mem_strdup("second") })); /* the sanitizer would see a leak */
     promise_unref(p);
 }
 END_TEST
@@ -110,7 +113,7 @@ START_TEST(a_discard_asked_for_before_travels_when_it_follows)
 
     future_discard(f);
     ck_assert(future_has_discard(f));
-    ck_assert_int_eq(future_state(f), FUTURE_PENDING);    /* asked, not done */
+    ck_assert_int_eq(future_state(f), FUTURE_PENDING); /* asked, not done */
     promise_follow(p, future_ref(source));
     ck_assert(future_has_discard(source));
     promise_discard(q);
@@ -220,7 +223,8 @@ END_TEST
 
 START_TEST(of_none_await_and_collect_are_ready_and_select_fails)
 {
-    struct future *a = future_await(NULL, 0), *c = future_collect(NULL, 0), *s = future_select(NULL, 0);
+    struct future *a = future_await(NULL, 0), *c = future_collect(NULL, 0),
+                  *s = future_select(NULL, 0);
 
     ck_assert_int_eq(future_state(a), FUTURE_READY);
     ck_assert_int_eq(future_state(c), FUTURE_READY);
@@ -257,7 +261,11 @@ END_TEST
 
 /* ---- with a process ---- */
 
-struct worker_state { struct process process; struct buffer log; struct promise *made; };
+struct worker_state {
+    struct process process;
+    struct buffer log;
+    struct promise *made;
+};
 
 CLASS(worker_state, "worker", worker_begins, worker_exited, worker_ends);
 static void worker_begins(struct worker_state *w UNUSED) {}
@@ -267,7 +275,11 @@ static void worker_ends(struct worker_state *w)
     buffer_append_text(&w->log, "finalize ");
 }
 
-struct job { struct future *in; struct promise *out; bool fail; };
+struct job {
+    struct future *in;
+    struct promise *out;
+    bool fail;
+};
 
 STEP(worker_state, add_one, job);
 STEP(worker_state, make_zero, job);
@@ -280,7 +292,8 @@ static struct future *add_one(struct worker_state *w, struct future *f, struct j
     return number_ready(*number_get(f) + 1);
 }
 
-static struct future *make_zero(struct worker_state *w, struct future *f UNUSED, struct job *op UNUSED)
+static struct future *make_zero(struct worker_state *w, struct future *f UNUSED,
+                                struct job *op UNUSED)
 {
     buffer_append_text(&w->log, "zero ");
     return number_ready(0);
@@ -301,7 +314,10 @@ static void job_done(struct worker_state *w, struct future *f, struct job *op UN
 }
 
 typedef struct future *(*arrange_f)(struct worker_state *w, struct future *f);
-struct arrange_args { arrange_f arrange; struct future *in; };
+struct arrange_args {
+    arrange_f arrange;
+    struct future *in;
+};
 ASK(worker_state, arrange, arrange_args, NO_RELEASE);
 
 static struct future *arrange(struct worker_state *w, struct arrange_args *a)
@@ -309,14 +325,19 @@ static struct future *arrange(struct worker_state *w, struct arrange_args *a)
     return a->arrange(w, a->in);
 }
 
-struct bench { struct node n; struct worker_state w; struct pid pid; };
+struct bench {
+    struct node n;
+    struct worker_state w;
+    struct pid pid;
+};
 
 static void bench_start(struct bench *b)
 {
     memset(b, 0, sizeof *b);
     b->n = node_start(2);
     buffer_init(&b->w.log);
-    ck_assert_int_eq(process_spawn(b->n.rt, &b->w.process, &worker_state_class, NULL, &b->pid, NULL), 0);
+    ck_assert_int_eq(
+        process_spawn(b->n.rt, &b->w.process, &worker_state_class, NULL, &b->pid, NULL), 0);
 }
 
 static void bench_stop(struct bench *b)
@@ -364,7 +385,8 @@ START_TEST(a_failure_skips_the_steps_and_reaches_the_last)
     struct bench b;
 
     bench_start(&b);
-    f = ask(&b.pid, arrange, .arrange = three_steps, .in = future_failed(&number_type, EIO, "broken"));
+    f = ask(&b.pid, arrange, .arrange = three_steps,
+            .in = future_failed(&number_type, EIO, "broken"));
     ck_assert(future_wait(f, b.n.host, LONG));
     ck_assert_str_eq(future_error(f)->text, "broken");
     future_unref(f);
@@ -434,7 +456,7 @@ START_TEST(a_discard_travels_up_the_chain_and_leaves_out_the_steps)
     future_discard(f);
     node_settle(&b.n);
     ck_assert(future_has_discard(in));
-    number_set(p, 1);                          /* the producer was faster */
+    number_set(p, 1); /* the producer was faster */
     ck_assert(future_wait(f, b.n.host, LONG));
     ck_assert_int_eq(future_state(f), FUTURE_DISCARDED);
     node_settle(&b.n);
@@ -510,7 +532,7 @@ START_TEST(when_the_process_ends_first_its_lasts_run_before_finalize_and_steps_d
     ck_assert_str_eq(bench_log(&b), "done:discarded finalize ");
     ck_assert(future_wait(f, b.n.host, LONG));
     ck_assert_int_eq(future_state(f), FUTURE_DISCARDED);
-    number_set(p, 1);                          /* reaches nobody */
+    number_set(p, 1); /* reaches nobody */
     promise_unref(p);
     future_unref(f);
     bench_stop(&b);
@@ -520,7 +542,7 @@ END_TEST
 static struct future *settle_and_end(struct worker_state *w, struct future *f)
 {
     FINALLY(f, job_done, w, NULL);
-    number_set(w->made, 1);                    /* the event of the last is queued: */
+    number_set(w->made, 1); /* the event of the last is queued: */
     process_terminate(&w->process.pid, TERMINATE_NOW);
     return number_ready(0);
 }
@@ -558,7 +580,9 @@ START_TEST(a_call_to_a_process_that_is_gone_fails)
 }
 END_TEST
 
-struct tally { _Atomic int ready, failed, discarded, any, asked; };
+struct tally {
+    _Atomic int ready, failed, discarded, any, asked;
+};
 
 static void count_one(struct process *self UNUSED, struct future *f UNUSED, void *op)
 {
@@ -577,8 +601,9 @@ static void count_all(struct node *n, struct future *f, struct tally *t)
 }
 
 #define check_tally(t, ready_, failed_, discarded_, any_, asked_)                                  \
-    ck_assert_msg((t).ready == (ready_) && (t).failed == (failed_) && (t).discarded == (discarded_) && \
-                  (t).any == (any_) && (t).asked == (asked_), "wrong callbacks")
+    ck_assert_msg((t).ready == (ready_) && (t).failed == (failed_) &&                              \
+                      (t).discarded == (discarded_) && (t).any == (any_) && (t).asked == (asked_), \
+                  "wrong callbacks")
 
 START_TEST(callbacks_of_code_outside_run_in_the_executor_each_for_its_end)
 {
@@ -658,7 +683,8 @@ START_TEST(waiting_on_an_actors_thread_aborts)
     struct bench b;
 
     bench_start(&b);
-    future_wait(ask(&b.pid, arrange, .arrange = wait_inside, .in = promise_future(p)), b.n.host, LONG);
+    future_wait(ask(&b.pid, arrange, .arrange = wait_inside, .in = promise_future(p)), b.n.host,
+                LONG);
 }
 END_TEST
 
@@ -677,5 +703,5 @@ UNIT(future, a_promise_is_settled_once, a_value_that_comes_too_late_is_released,
      a_last_whose_event_was_queued_when_the_process_ended_ran_once,
      a_call_to_a_process_that_is_gone_fails,
      callbacks_of_code_outside_run_in_the_executor_each_for_its_end,
-     a_runtime_that_ends_lets_go_of_what_waits, waiting_ends_at_the_time_out,
-     THESE_ABORT, a_value_of_another_type_aborts, waiting_on_an_actors_thread_aborts);
+     a_runtime_that_ends_lets_go_of_what_waits, waiting_ends_at_the_time_out, THESE_ABORT,
+     a_value_of_another_type_aborts, waiting_on_an_actors_thread_aborts);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 struct child {
@@ -336,6 +337,52 @@ START_TEST(one_that_is_gone_or_another_by_now_is_told_at_once)
 }
 END_TEST
 
+static void look(void *arg)
+{
+    (void)arg;
+}
+
+static void limit_descriptors(rlim_t soft)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* Without a free descriptor /proc cannot be asked, nor a pidfd be opened. */
+START_TEST(one_of_whom_nothing_can_be_known_is_not_said_to_be_gone)
+{
+    struct place p;
+    struct event_count gone;
+    struct child c;
+    struct child_spec spec = sh(SCRIPT("read line"));
+    struct watch *w;
+    uint64_t start_time;
+    int input[2];
+
+    place_open(&p);
+    gone = (struct event_count){ p.host, 0, 0 };
+    ck_assert_int_eq(pipe(input), 0);
+    ck_assert_int_eq(dup2(input[0], 0), 0);
+    spec.in = CHILD_INHERIT;
+    child_start(&c, &p, &spec);
+    ck_assert_int_eq(host_start_time(p.host, c.pid, &start_time, NULL), 0);
+    limit_descriptors(3);
+    w = host_watch(p.loop, c.pid, start_time, on_gone, &gone);
+    for (int i = 0; i < 4; i++)
+        place_do(&p, look, NULL); /* the loop has come by the watch since */
+    ck_assert_int_eq(gone.n, 0);
+    limit_descriptors(RLIM_INFINITY);
+    kill(c.pid, SIGKILL);
+    await(&gone, 1);
+    ck_assert_int_eq(WTERMSIG(child_status(&c)), SIGKILL);
+    host_watch_close(w);
+    place_close(&p);
+}
+END_TEST
+
 START_TEST(a_signal_reaches_only_the_one_that_was_meant)
 {
     struct place p;
@@ -464,6 +511,36 @@ START_TEST(a_signal_to_us_comes_on_the_loop)
 }
 END_TEST
 
+/* libevent gives the signals of an OS process to one base only. */
+START_TEST(signals_to_us_come_on_whichever_loop_asked_for_them)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGUSR1 };
+    struct place places[3];
+    struct receipt r[3];
+
+    place_open(&places[0]);
+    for (int i = 0; i < 3; i++) {
+        if (i > 0) {
+            places[i] = (struct place){ .host = places[0].host };
+            places[i].loop = host_loop_start(places[i].host, place_turn, &places[i]);
+        }
+        r[i] = (struct receipt){ .place = &places[i], .came.host = places[0].host };
+        ck_assert_int_eq(host_on_signal(places[i].loop, signals[i], on_received, &r[i], NULL), 0);
+    }
+    ck_assert_int_eq(host_on_signal(places[0].loop, SIGINT, on_received, &r[0], NULL), -1);
+    for (int i = 0; i < 3; i++) {
+        kill(getpid(), signals[i]);
+        await(&r[i].came, 1);
+        ck_assert(r[i].signo == signals[i] && r[i].on_loop);
+    }
+    host_loop_stop(places[1].loop);
+    kill(getpid(), SIGUSR1);
+    await(&r[2].came, 2);
+    host_loop_stop(places[2].loop);
+    place_close(&places[0]);
+}
+END_TEST
+
 UNIT(host_real_child, the_status_of_a_child_comes_once_on_the_loop_and_leaves_no_zombie,
      a_program_that_cannot_run_is_an_error_of_the_call, input_and_output_go_where_the_spec_says,
      environment_folder_and_session_are_as_wanted,
@@ -472,6 +549,8 @@ UNIT(host_real_child, the_status_of_a_child_comes_once_on_the_loop_and_leaves_no
      a_child_becomes_its_user_with_the_groups_of_that_user, a_tied_child_dies_with_its_parent,
      many_children_at_once_all_tell_their_own_status,
      one_that_is_gone_or_another_by_now_is_told_at_once,
+     one_of_whom_nothing_can_be_known_is_not_said_to_be_gone,
      a_signal_reaches_only_the_one_that_was_meant,
      a_signal_to_a_group_reaches_its_leader_s_children,
-     a_name_with_blanks_and_parentheses_hides_no_start_time, a_signal_to_us_comes_on_the_loop);
+     a_name_with_blanks_and_parentheses_hides_no_start_time, a_signal_to_us_comes_on_the_loop,
+     signals_to_us_come_on_whichever_loop_asked_for_them);

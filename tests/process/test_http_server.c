@@ -24,6 +24,7 @@ struct web {
     struct http_request *kept; /* by /keep, until /release */
     pthread_mutex_t lock;      /* of `kept`, for the test's own thread */
     pthread_cond_t changed;
+    bool asked_later; /* by /later, under the lock too */
 };
 
 #define ENDPOINTS(AT)                                                                              \
@@ -37,7 +38,8 @@ struct web {
     AT("/post", serve_post, NULL)                                                                  \
     AT("/keep", serve_keep, NULL)                                                                  \
     AT("/release", serve_release, NULL)                                                            \
-    AT("/forget", serve_forget, NULL)
+    AT("/forget", serve_forget, NULL)                                                              \
+    AT("/later", serve_later, NULL)
 ROUTES(web, web_routes, ENDPOINTS);
 CLASS(web, "web", web_initialize, web_exited, web_finalize);
 
@@ -123,6 +125,31 @@ static void serve_release(struct web *w, struct http_request *r)
     say(kept, "kept");
     http_request_unref(kept);
     say(r, "released");
+}
+
+struct later_args {
+    struct http_request *request;
+};
+
+static void later_release(struct later_args *a)
+{
+    http_request_unref(a->request);
+}
+
+CALL(web, answer_later, later_args, later_release);
+
+static void answer_later(struct web *w UNUSED, struct later_args *a)
+{
+    say(a->request, "later");
+}
+
+static void serve_later(struct web *w, struct http_request *r)
+{
+    delay(&w->process.pid, HOURS(1), answer_later, .request = http_request_ref(r));
+    pthread_mutex_lock(&w->lock);
+    w->asked_later = true;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void web_initialize(struct web *w)
@@ -573,6 +600,22 @@ START_TEST(a_request_that_nobody_answers_gets_500)
 }
 END_TEST
 
+/* The timer's end, which answers, comes when the processes are gone. */
+START_TEST(a_request_that_a_timer_holds_ends_with_the_runtime)
+{
+    start((struct runtime_options){ 0 });
+    int fd = client();
+    put(fd, GET("/web/later"));
+    pthread_mutex_lock(&web.lock);
+    while (!web.asked_later)
+        pthread_cond_wait(&web.changed, &web.lock);
+    pthread_mutex_unlock(&web.lock);
+    stop();
+    check_answer(fd, 500, "500 Internal Server Error.");
+    check_closed(fd);
+}
+END_TEST
+
 START_TEST(messages_from_the_wire_get_202_or_404)
 {
     start((struct runtime_options){ 0 });
@@ -719,7 +762,8 @@ UNIT(http_server, a_route_answers_with_the_headers_of_a_mesos, paths_find_the_lo
      a_head_request_gets_the_head_only, a_connection_is_closed_when_the_peer_asks,
      a_peer_that_sends_nothing_more_still_gets_its_answers, what_is_no_http_is_refused_and_closed,
      a_request_that_comes_too_slowly_is_told_so, a_client_that_asks_may_go_on_with_its_body,
-     a_request_that_nobody_answers_gets_500, messages_from_the_wire_get_202_or_404,
-     more_connections_than_allowed_are_closed_at_once, a_peer_that_does_not_read_is_closed,
-     the_help_is_made_from_the_routes, the_log_level_is_toggled_for_a_time,
-     a_request_to_a_busy_actor_gets_503, a_connection_waits_until_its_receiver_has_caught_up);
+     a_request_that_nobody_answers_gets_500, a_request_that_a_timer_holds_ends_with_the_runtime,
+     messages_from_the_wire_get_202_or_404, more_connections_than_allowed_are_closed_at_once,
+     a_peer_that_does_not_read_is_closed, the_help_is_made_from_the_routes,
+     the_log_level_is_toggled_for_a_time, a_request_to_a_busy_actor_gets_503,
+     a_connection_waits_until_its_receiver_has_caught_up);

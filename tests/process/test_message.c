@@ -30,9 +30,7 @@ static void player_begins(struct player *p)
     process_install(&p->process, player_handlers);
 }
 
-static void player_exited(struct player *p UNUSED, const struct pid *peer UNUSED)
-{
-}
+static void player_exited(struct player *p UNUSED, const struct pid *peer UNUSED) {}
 
 static void player_ends(struct player *p)
 {
@@ -53,13 +51,17 @@ static void on_ping(struct player *p, const struct pid *from, const Pb__PingSlav
     process_reply(&p->process, &pong.base);
 }
 
-static void on_pong(struct player *p, const struct pid *from, const Pb__PongSlaveMessage *pong UNUSED)
+static void on_pong(struct player *p, const struct pid *from,
+                    const Pb__PongSlaveMessage *pong UNUSED)
 {
     p->pongs++;
     pid_assign(&p->last_from, from);
 }
 
-struct serve_args { struct pid to; struct message *give; };
+struct serve_args {
+    struct pid to;
+    struct message *give;
+};
 CALL(player, serve, serve_args, NO_RELEASE);
 
 static void serve(struct player *p, struct serve_args *a)
@@ -73,7 +75,11 @@ static void serve(struct player *p, struct serve_args *a)
         process_send(&p->process, &a->to, &ping.base);
 }
 
-struct match { struct node n; struct player a, b; struct pid a_pid, b_pid; };
+struct match {
+    struct node n;
+    struct player a, b;
+    struct pid a_pid, b_pid;
+};
 
 static void match_start(struct match *m)
 {
@@ -166,8 +172,10 @@ START_TEST(bytes_from_the_wire_are_parsed_by_the_type_of_the_name)
     struct match m;
 
     match_start(&m);
-    ck_assert(process_deliver_bytes(m.n.rt, "b", &m.a_pid, "mesos.internal.PingSlaveMessage", ping, 2));
-    ck_assert(!process_deliver_bytes(m.n.rt, "c", &m.a_pid, "mesos.internal.PingSlaveMessage", ping, 2));
+    ck_assert(
+        process_deliver_bytes(m.n.rt, "b", &m.a_pid, "mesos.internal.PingSlaveMessage", ping, 2));
+    ck_assert(
+        !process_deliver_bytes(m.n.rt, "c", &m.a_pid, "mesos.internal.PingSlaveMessage", ping, 2));
     node_settle(&m.n);
     ck_assert_int_eq(m.b.pings, 1);
     ck_assert(m.b.connected);
@@ -194,7 +202,8 @@ END_TEST
 
 static bool drop_pings(void *arg, const struct event_info *e)
 {
-    if (e->kind != EVENT_MESSAGE || e->message->body->descriptor != &pb__ping_slave_message__descriptor)
+    if (e->kind != EVENT_MESSAGE ||
+        e->message->body->descriptor != &pb__ping_slave_message__descriptor)
         return true;
     ck_assert_str_eq(e->name, "mesos.internal.PingSlaveMessage");
     ck_assert_str_eq(e->from->id->bytes, "a");
@@ -232,8 +241,9 @@ END_TEST
 
 UNIT(message, a_message_is_received_and_answered,
      a_pid_of_which_only_the_text_is_known_finds_its_process,
-     a_message_that_is_given_is_the_same_for_the_receiver, messages_to_nobody_are_dropped_and_counted,
+     a_message_that_is_given_is_the_same_for_the_receiver,
+     messages_to_nobody_are_dropped_and_counted,
      bytes_from_the_wire_are_parsed_by_the_type_of_the_name,
      bytes_that_cannot_be_parsed_or_that_nobody_installed_are_dropped,
-     a_filter_sees_messages_also_those_from_the_wire_and_drops_them,
-     THESE_ABORT, a_message_in_the_name_of_another_aborts);
+     a_filter_sees_messages_also_those_from_the_wire_and_drops_them, THESE_ABORT,
+     a_message_in_the_name_of_another_aborts);

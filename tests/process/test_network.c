@@ -391,6 +391,36 @@ START_TEST(a_connection_that_nobody_needs_is_closed_when_all_was_answered)
 }
 END_TEST
 
+START_TEST(a_connection_whose_linkers_have_gone_is_closed_too)
+{
+    struct pid peer;
+    char c;
+    ssize_t n;
+
+    start_here((struct runtime_options){ 0 });
+    runtime_clock_pause(here.rt);
+    int listener = listen_there(&peer);
+    dispatch(&a_pid, watch, .peer = pid_dup(&peer));
+    int fd = accept(listener, NULL, NULL);
+    for (int i = 0; i < 10; i++) {
+        node_settle(&here);
+        runtime_clock_advance(here.rt, SECONDS(60));
+    }
+    ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), -1); /* open: linked */
+
+    process_terminate(&a_pid, TERMINATE_NOW);
+    ck_assert(process_wait(&a_pid, LONG));
+    while ((n = recv(fd, &c, 1, MSG_DONTWAIT)) < 0)
+        runtime_clock_advance(here.rt, SECONDS(5));
+    ck_assert_int_eq(n, 0);
+    close(fd);
+    close(listener);
+    pid_release(&peer);
+    node_stop(&here);
+    pid_release(&a_pid);
+}
+END_TEST
+
 START_TEST(a_peer_that_does_not_read_is_given_up)
 {
     struct pid peer;
@@ -494,5 +524,5 @@ UNIT(network, messages_travel_both_ways, messages_stay_in_order_before_and_after
      a_reconnect_before_the_first_connection_stands_loses_nothing,
      a_pid_of_our_own_that_is_only_text_needs_no_network, many_actors_send_to_one_peer,
      a_connection_that_nobody_needs_is_closed_when_all_was_answered,
-     a_peer_that_does_not_read_is_given_up, a_peer_that_closes_is_told_to_the_linker,
-     it_is_the_same_in_the_simulated_world);
+     a_connection_whose_linkers_have_gone_is_closed_too, a_peer_that_does_not_read_is_given_up,
+     a_peer_that_closes_is_told_to_the_linker, it_is_the_same_in_the_simulated_world);

@@ -89,11 +89,31 @@ END_TEST
 START_TEST(what_is_no_pid_is_refused_with_the_reason)
 {
     static const char *const wrong[] = {
-        "", "@", "master", "master@", "@127.0.0.1:5050", "a b@127.0.0.1:5050", "a/b@127.0.0.1:5050",
-        "a@b@127.0.0.1:5050", "a\t@127.0.0.1:5050", "a@127.0.0.1", "a@127.0.0.1:", "a@127.0.0.1:0",
-        "a@127.0.0.1:65536", "a@127.0.0.1:99999999999999", "a@127.0.0.1:-1", "a@127.0.0.1:+1",
-        "a@127.0.0.1:05050", "a@127.0.0.256:1", "a@127.0.0:1", "a@127.0.0.0.1:1", "a@localhost:5050",
-        "a@[::1]:5050", "a@127.0.0.1:5050 ", "a@ 127.0.0.1:5050", "a@127.0.0.01:5050",
+        "",
+        "@",
+        "master",
+        "master@",
+        "@127.0.0.1:5050",
+        "a b@127.0.0.1:5050",
+        "a/b@127.0.0.1:5050",
+        "a@b@127.0.0.1:5050",
+        "a\t@127.0.0.1:5050",
+        "a@127.0.0.1",
+        "a@127.0.0.1:",
+        "a@127.0.0.1:0",
+        "a@127.0.0.1:65536",
+        "a@127.0.0.1:99999999999999",
+        "a@127.0.0.1:-1",
+        "a@127.0.0.1:+1",
+        "a@127.0.0.1:05050",
+        "a@127.0.0.256:1",
+        "a@127.0.0:1",
+        "a@127.0.0.0.1:1",
+        "a@localhost:5050",
+        "a@[::1]:5050",
+        "a@127.0.0.1:5050 ",
+        "a@ 127.0.0.1:5050",
+        "a@127.0.0.01:5050",
     };
     struct pid pid = { .slot = 7 };
     struct error err;
@@ -127,7 +147,8 @@ START_TEST(addresses_format_and_parse)
     struct address a;
     uint32_t ip;
 
-    ck_assert_str_eq(address_format((struct address){ 0xffffffff, 65535 }, text), "255.255.255.255:65535");
+    ck_assert_str_eq(address_format((struct address){ 0xffffffff, 65535 }, text),
+                     "255.255.255.255:65535");
     ck_assert_int_eq(address_parse(text, &a, NULL), 0);
     ck_assert(a.ip == 0xffffffff && a.port == 65535);
     ck_assert_int_eq(address_parse_ip("10.0.0.1", &ip, NULL), 0);
@@ -140,4 +161,5 @@ END_TEST
 UNIT(pid, a_pid_is_id_at_ip_and_port, the_empty_pid_is_the_empty_text,
      a_text_is_cut_to_the_room_there_is, what_was_formatted_parses_to_an_equal_pid,
      pids_differ_by_id_ip_and_port, assigning_a_pid_to_itself_keeps_it,
-     what_is_no_pid_is_refused_with_the_reason, an_id_has_at_most_255_bytes, addresses_format_and_parse);
+     what_is_no_pid_is_refused_with_the_reason, an_id_has_at_most_255_bytes,
+     addresses_format_and_parse);

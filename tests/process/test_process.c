@@ -12,7 +12,11 @@
 #include "tests/unit.h"
 
 /* A process that writes down what happens to it. */
-struct diary { struct process process; struct buffer *pages; bool managed; };
+struct diary {
+    struct process process;
+    struct buffer *pages;
+    bool managed;
+};
 
 CLASS(diary, "diary", diary_begins, diary_hears_exit, diary_ends);
 
@@ -33,7 +37,10 @@ static void diary_ends(struct diary *d)
         mem_free(d);
 }
 
-struct entry { const char *text; _Atomic int *released; };
+struct entry {
+    const char *text;
+    _Atomic int *released;
+};
 
 static void entry_release(struct entry *e)
 {
@@ -48,7 +55,9 @@ static void note(struct diary *d, struct entry *e)
     buffer_printf(d->pages, "%s ", e->text);
 }
 
-struct peer_args { struct pid peer; };
+struct peer_args {
+    struct pid peer;
+};
 CALL(diary, watch_peer, peer_args, NO_RELEASE);
 
 static void watch_peer(struct diary *d, struct peer_args *a)
@@ -56,7 +65,9 @@ static void watch_peer(struct diary *d, struct peer_args *a)
     process_link(&d->process, &a->peer, LINK_REUSE);
 }
 
-struct many_args { int n; };
+struct many_args {
+    int n;
+};
 CALL(diary, end_yourself, many_args, NO_RELEASE);
 
 /* Queues work behind its own end. */
@@ -76,7 +87,8 @@ static struct pid spawn(struct node *n, struct diary *d, const char *id)
     struct error err;
     struct pid pid;
 
-    ck_assert_msg(process_spawn(n->rt, &d->process, &diary_class, id, &pid, &err) == 0, "spawn failed");
+    ck_assert_msg(process_spawn(n->rt, &d->process, &diary_class, id, &pid, &err) == 0,
+                  "spawn failed");
     return pid;
 }
 
@@ -198,7 +210,7 @@ START_TEST(ids_are_made_unique_or_refused)
     ck_assert_int_lt(process_spawn(n.rt, &d[3].process, &diary_class, "a/b", NULL, &err), 0);
     ck_assert_int_eq(err.code, EINVAL);
     end_and_wait(&pid[0], TERMINATE_NOW);
-    pid[3] = spawn(&n, &d[3], "diary(1)");      /* is free again */
+    pid[3] = spawn(&n, &d[3], "diary(1)"); /* is free again */
     for (int i = 1; i < 4; i++)
         pid_release(&pid[i]);
     node_stop(&n);
@@ -243,7 +255,7 @@ START_TEST(a_link_tells_once_of_the_end)
     ck_assert(process_wait(&peer, LONG));
     node_settle(&n);
     check_pages(b, "begin exited:watched ");
-    dispatch(&pid, watch_peer, .peer = peer);   /* is gone already */
+    dispatch(&pid, watch_peer, .peer = peer); /* is gone already */
     node_settle(&n);
     check_pages(b, "begin exited:watched exited:watched ");
     pid_release(&peer);
@@ -400,7 +412,7 @@ START_TEST(a_timer_fires_by_itself)
     _Atomic int released = 0;
 
     delay(&pid, MILLISECONDS(1), note, .text = "now", .released = &released);
-    while (!has_fired(&released))               /* nobody notifies: look again */
+    while (!has_fired(&released)) /* nobody notifies: look again */
         host_wait(n.host, has_fired, &released, instant_add(host_now(n.host), MILLISECONDS(1)));
     end_and_wait(&pid, TERMINATE_AFTER_QUEUED);
     check_pages(b, "begin now end ");
@@ -463,12 +475,12 @@ START_TEST(a_link_by_another_hand_aborts)
 END_TEST
 
 UNIT(process, a_process_begins_works_and_ends, terminating_now_goes_ahead_of_what_is_queued,
-     a_process_that_is_ended_at_once_has_begun, arguments_are_released_exactly_once_also_when_dropped,
-     a_managed_process_frees_itself, ids_are_made_unique_or_refused,
-     a_process_is_found_by_id_and_by_the_text_of_its_pid, a_link_tells_once_of_the_end,
-     a_link_to_an_id_that_nobody_has_tells_at_once, a_linker_that_is_gone_is_not_told,
-     destroying_a_runtime_ends_its_processes_the_youngest_first,
+     a_process_that_is_ended_at_once_has_begun,
+     arguments_are_released_exactly_once_also_when_dropped, a_managed_process_frees_itself,
+     ids_are_made_unique_or_refused, a_process_is_found_by_id_and_by_the_text_of_its_pid,
+     a_link_tells_once_of_the_end, a_link_to_an_id_that_nobody_has_tells_at_once,
+     a_linker_that_is_gone_is_not_told, destroying_a_runtime_ends_its_processes_the_youngest_first,
      timers_fire_by_deadline_and_then_by_creation, a_timer_that_was_cancelled_does_not_fire,
-     the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself, a_filter_sees_and_drops_events,
-     work_off_the_actors_threads_gives_a_future,
-     THESE_ABORT, a_link_by_another_hand_aborts);
+     the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself,
+     a_filter_sees_and_drops_events, work_off_the_actors_threads_gives_a_future, THESE_ABORT,
+     a_link_by_another_hand_aborts);

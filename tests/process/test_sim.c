@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "process/sim.h"
+#include "tests/process/again.h"
 
 #define IP_A 0x0a000001u
 #define IP_B 0x0a000002u
@@ -672,6 +673,25 @@ START_TEST(a_program_runs_and_its_parent_and_watchers_hear_of_its_end)
 }
 END_TEST
 
+START_TEST(a_process_group_is_the_process_that_leads_it)
+{
+    struct world w = world_start(3);
+    struct program_log log;
+    uint64_t start;
+    pid_t pid;
+
+    sim_program_add(w.sim, &program);
+    pid = spawn(w.la, "stay", false, &log);
+    sim_run_for(w.sim, SECONDS(1));
+    ck_assert_int_eq(host_start_time(w.ha, pid, &start, NULL), 0);
+    ck_assert_int_eq(host_signal(w.ha, -pid, start, SIGTERM, NULL), 0);
+    sim_run_for(w.sim, SECONDS(1));
+    ck_assert_int_eq(log.signals, SIGTERM);
+    ck_assert_int_eq(host_signal(w.ha, -1, start, SIGTERM, NULL), -1);
+    world_stop(&w);
+}
+END_TEST
+
 START_TEST(an_unknown_program_is_an_error_of_the_spawn)
 {
     struct world w = world_start(1);
@@ -1183,16 +1203,12 @@ static void workload(uint64_t seed, char *out, size_t size)
 
 START_TEST(the_same_seed_is_the_same_run_in_another_os_process)
 {
-    char command[4200], path[4096] = "", here[512], there[512] = "", other[512];
+    char number[12], here[512], there[512], other[512];
 
-    ck_assert_int_gt(readlink("/proc/self/exe", path, sizeof path - 1), 0);
     for (int seed = 0; seed < 3; seed++) {
-        snprintf(command, sizeof command, "'%s' workload %d", path, seed);
+        snprintf(number, sizeof number, "%d", seed);
         workload((uint64_t)seed, here, sizeof here);
-        FILE *f = popen(command, "r");
-        ck_assert_ptr_nonnull(f);
-        ck_assert_ptr_nonnull(fgets(there, sizeof there, f));
-        ck_assert_int_eq(pclose(f), 0);
+        run_again("workload", number, there, sizeof there);
         ck_assert_str_eq(here, there);
         workload((uint64_t)seed + 100, other, sizeof other);
         ck_assert_str_ne(here, other);
@@ -1225,6 +1241,7 @@ static Suite *sim_suite(void)
     tcase_add_test(os, waiting_runs_the_world_and_time_jumps_to_what_is_due);
     tcase_add_test(os, a_wait_ends_with_its_os_process);
     tcase_add_loop_test(os, a_program_runs_and_its_parent_and_watchers_hear_of_its_end, 0, 5);
+    tcase_add_test(os, a_process_group_is_the_process_that_leads_it);
     tcase_add_test(os, an_unknown_program_is_an_error_of_the_spawn);
     tcase_add_test(os, children_outlive_their_parent_unless_they_die_with_it);
     tcase_add_test(os, a_signal_reaches_its_handler_or_ends_the_os_process);

@@ -14,14 +14,21 @@ enum { RING = 1000, ROUNDS = 20, SENDERS = 16, LETTERS = 2000, LIVES = 2000 };
 
 /* ---- a ring that passes tokens on ---- */
 
-struct member { struct process process; struct pid next; struct promise *finished; int seen; };
+struct member {
+    struct process process;
+    struct pid next;
+    struct promise *finished;
+    int seen;
+};
 
 CLASS(member, "member", member_begins, member_exited, member_ends);
 static void member_begins(struct member *m UNUSED) {}
 static void member_exited(struct member *m UNUSED, const struct pid *peer UNUSED) {}
 static void member_ends(struct member *m UNUSED) {}
 
-struct token { int left; };
+struct token {
+    int left;
+};
 CALL(member, pass_on, token, NO_RELEASE);
 
 static void pass_on(struct member *m, struct token *t)
@@ -44,9 +51,10 @@ static void ring(unsigned workers, int tokens)
 
     for (int i = 0; i < RING; i++) {
         members[i].finished = finished;
-        ck_assert_int_eq(process_spawn(n.rt, &members[i].process, &member_class, NULL, &pids[i], NULL), 0);
+        ck_assert_int_eq(
+            process_spawn(n.rt, &members[i].process, &member_class, NULL, &pids[i], NULL), 0);
     }
-    for (int i = 0; i < RING; i++)             /* there is no token yet */
+    for (int i = 0; i < RING; i++) /* there is no token yet */
         members[i].next = pids[(i + 1) % RING];
     for (int i = 0; i < tokens; i++)
         dispatch(&pids[i * (RING / tokens)], pass_on, .left = RING * ROUNDS - 1);
@@ -78,14 +86,25 @@ END_TEST
 
 /* ---- many senders, one receiver ---- */
 
-struct reader { struct process process; int next[SENDERS]; int total; bool in_order; };
+struct reader {
+    struct process process;
+    int next[SENDERS];
+    int total;
+    bool in_order;
+};
 
 CLASS(reader, "reader", reader_begins, reader_exited, reader_ends);
-static void reader_begins(struct reader *r) { r->in_order = true; }
+static void reader_begins(struct reader *r)
+{
+    r->in_order = true;
+}
 static void reader_exited(struct reader *r UNUSED, const struct pid *peer UNUSED) {}
 static void reader_ends(struct reader *r UNUSED) {}
 
-struct letter_args { int sender, number; _Atomic int *released; };
+struct letter_args {
+    int sender, number;
+    _Atomic int *released;
+};
 
 static void letter_release(struct letter_args *a)
 {
@@ -101,13 +120,20 @@ static void receive(struct reader *r, struct letter_args *a)
     r->next[a->sender] = a->number + 1;
 }
 
-struct writer { struct process process; struct pid reader; int index; _Atomic int *released; };
+struct writer {
+    struct process process;
+    struct pid reader;
+    int index;
+    _Atomic int *released;
+};
 
 CLASS(writer, "writer", writer_begins, writer_exited, writer_ends);
 static void writer_exited(struct writer *w UNUSED, const struct pid *peer UNUSED) {}
 static void writer_ends(struct writer *w UNUSED) {}
 
-struct write_args { int number; };
+struct write_args {
+    int number;
+};
 CALL(writer, write_next, write_args, NO_RELEASE);
 
 static void writer_begins(struct writer *w)
@@ -148,7 +174,8 @@ START_TEST(what_each_of_many_senders_sends_arrives_in_order)
         if (i % 2)
             threads[i / 2] = process_async(n.rt, write_all, &w[i]);
         else
-            ck_assert_int_eq(process_spawn(n.rt, &w[i].process, &writer_class, NULL, NULL, NULL), 0);
+            ck_assert_int_eq(process_spawn(n.rt, &w[i].process, &writer_class, NULL, NULL, NULL),
+                             0);
     }
     all = future_await(threads, SENDERS / 2);
     ck_assert(future_wait(all, n.host, LONG));
@@ -166,12 +193,17 @@ END_TEST
 
 /* ---- processes come and go while others talk to them ---- */
 
-struct mayfly { struct process process; };
+struct mayfly {
+    struct process process;
+};
 
 CLASS(mayfly, "mayfly", mayfly_begins, mayfly_exited, mayfly_ends);
 static void mayfly_begins(struct mayfly *m UNUSED) {}
 static void mayfly_exited(struct mayfly *m UNUSED, const struct pid *peer UNUSED) {}
-static void mayfly_ends(struct mayfly *m) { mem_free(m); }
+static void mayfly_ends(struct mayfly *m)
+{
+    mem_free(m);
+}
 
 ASK(mayfly, greet, letter_args, letter_release);
 
@@ -207,7 +239,7 @@ START_TEST(every_call_is_answered_while_processes_come_and_go)
         pid_release(&pid);
     }
     for (int i = 0; i < 4 * LIVES; i++)
-        future_ref(answers[i]);                /* await takes one */
+        future_ref(answers[i]); /* await takes one */
     all = future_await(answers, 4 * LIVES);
     ck_assert(future_wait(all, n.host, LONG));
     node_settle(&n);
@@ -233,7 +265,8 @@ START_TEST(a_runtime_is_destroyed_while_its_processes_are_busy)
     struct pid *pids = mem_array(RING, sizeof *pids);
 
     for (int i = 0; i < RING; i++)
-        ck_assert_int_eq(process_spawn(n.rt, &members[i].process, &member_class, NULL, &pids[i], NULL), 0);
+        ck_assert_int_eq(
+            process_spawn(n.rt, &members[i].process, &member_class, NULL, &pids[i], NULL), 0);
     for (int i = 0; i < RING; i++)
         members[i].next = pids[(i + 1) % RING];
     for (int i = 0; i < RING; i++)
@@ -247,5 +280,6 @@ START_TEST(a_runtime_is_destroyed_while_its_processes_are_busy)
 END_TEST
 
 UNIT(workers, a_token_goes_round_a_ring, many_tokens_go_round_a_ring,
-     what_each_of_many_senders_sends_arrives_in_order, every_call_is_answered_while_processes_come_and_go,
+     what_each_of_many_senders_sends_arrives_in_order,
+     every_call_is_answered_while_processes_come_and_go,
      a_runtime_is_destroyed_while_its_processes_are_busy);
