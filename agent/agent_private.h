@@ -65,6 +65,7 @@ struct agent {
     struct timer register_timer, ping_timer;
     struct duration ping_timeout;                /* from the master, 75 s */
     bool detecting;
+    bool list_is_old;                            /* something has ended since we told the master our list */
     struct list held;                            /* of the master, until we have an id */
 
     struct file *lock;                           /* of the work directory */

@@ -65,9 +65,11 @@ static int read_run(void *arg, const struct store_run *run, struct error *err)
     struct hosted_framework *f = hosted_framework_find(a, run->framework.text->bytes);
     struct hosted_executor *e;
 
-    if (!f)
-        return error_set(err, EUCLEAN, "agent.db is damaged: run %s has no framework",
-                         run->id.text->bytes);
+    if (!f) {                           /* the two are stored together, or nothing was begun */
+        log_warning("run %s is forgotten: its framework was not stored, so it was never begun",
+                    run->id.text->bytes);
+        return 0;
+    }
     e = hosted_executor_find(f, run->executor.text->bytes);
     if (e)
         return error_set(err, EUCLEAN,
@@ -91,14 +93,13 @@ static int read_task(void *arg, struct container_id run, const Pb__TaskInfo *tas
     CLEANUP(resources_release) struct resources resources = RESOURCES_INIT;
     struct hosted_task *t;
 
-    if (!e)
-        return error_set(err, EUCLEAN, "agent.db is damaged: task %.80s has no run",
-                         task->task_id->value);
+    if (!e)                             /* of a run that was never begun */
+        return 0;
     if (resources_from_protobuf(task->resources, task->n_resources, &resources, err) < 0)
         return error_wrap(err, "agent.db is damaged: task %.80s", task->task_id->value);
     t = hosted_task_add(e, task, &resources);
     t->stored = true;
-    t->sent = !e->builtin;
+    t->sent = !e->builtin && !pid_is_empty(&e->pid);     /* nothing is sent before that is stored */
     return 0;
 }
 

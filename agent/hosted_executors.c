@@ -369,8 +369,12 @@ static void tell_exited(struct agent *a, struct hosted_executor *e)
     Pb__FrameworkID framework = PB__FRAMEWORK_ID__INIT;
     Pb__ExecutorID executor = PB__EXECUTOR_ID__INIT;
 
-    if (e->builtin || a->state != AGENT_RUNNING)
+    if (e->builtin)
         return;
+    if (a->state != AGENT_RUNNING) {
+        a->list_is_old = true;
+        return;
+    }
     framework.value = e->framework->id.text->bytes;
     executor.value = e->id.text->bytes;
     msg.slave_id = a->info->id;
@@ -386,8 +390,9 @@ void hosted_executors_tell_absent(struct agent *a, const char *framework, const 
     Pb__FrameworkID framework_id = PB__FRAMEWORK_ID__INIT;
     Pb__ExecutorID executor_id = PB__EXECUTOR_ID__INIT;
     const struct hosted_framework *f = hosted_framework_find(a, framework);
+    const struct hosted_executor *e = f ? hosted_executor_find(f, executor) : NULL;
 
-    if ((f && hosted_executor_find(f, executor)) || a->state != AGENT_RUNNING)
+    if ((e && e->state != EXECUTOR_TERMINATED) || a->state != AGENT_RUNNING)
         return;
     framework_id.value = framework;
     executor_id.value = executor;
@@ -398,8 +403,19 @@ void hosted_executors_tell_absent(struct agent *a, const char *framework, const 
     process_send(&a->process, &a->master, &msg.base);
 }
 
+static void describe_exit(const struct run_exit *exit, char *text, size_t size)
+{
+    if (!exit->executed)
+        snprintf(text, size, "%s", *exit->reason ? exit->reason : "Executor terminated");
+    else if (WIFEXITED(exit->status))
+        snprintf(text, size, "Executor exited with status %d", WEXITSTATUS(exit->status));
+    else
+        snprintf(text, size, "Executor terminated with signal %d", WTERMSIG(exit->status));
+}
+
 static void run_has_ended(struct agent *a, struct future *f, struct following *op)
 {
+    char why[sizeof(struct run_exit)];
     struct hosted_executor *e = future_state(f) == FUTURE_DISCARDED
                                     ? NULL
                                     : hosted_executor_find_run(a, op->container);
@@ -412,10 +428,9 @@ static void run_has_ended(struct agent *a, struct future *f, struct following *o
         e->exit = *run_exit_get(f);
     else
         snprintf(e->exit.reason, sizeof e->exit.reason, "%s", future_error(f)->text);
-    if (!e->exit.executed && *e->exit.reason)
-        hosted_executor_blame(e, PB__TASK_STATE__TASK_FAILED,
-                              PB__TASK_STATUS__REASON__REASON_EXECUTOR_TERMINATED,
-                              e->exit.reason);
+    describe_exit(&e->exit, why, sizeof why);
+    hosted_executor_blame(e, PB__TASK_STATE__TASK_FAILED,
+                          PB__TASK_STATUS__REASON__REASON_EXECUTOR_TERMINATED, why);
     hosted_executor_ended(a, e);
 }
 

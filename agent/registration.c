@@ -375,6 +375,12 @@ static void on_reregistered(struct agent *a, const struct pid *from,
     }
     for (size_t i = 0; i < msg->n_reconciliations; i++)
         reconcile(a, msg->reconciliations[i]);
+    if (a->list_is_old) {               /* it may have taken the first of our messages */
+        CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+
+        a->list_is_old = false;
+        send_reregister(a, &arena);
+    }
 }
 
 /* ---- lost, told to end ---- */
@@ -385,6 +391,7 @@ static void lose_master(struct agent *a, const char *why)
         return;
     log_warning("agent registers again: %s", why);
     a->state = AGENT_DISCONNECTED;
+    a->list_is_old = false;
     host_uuid(runtime_host(a->runtime), a->resource_version);    /* launches on their way are stale */
     process_cancel(&a->ping_timer);
     status_updates_pause(a);

@@ -72,7 +72,7 @@ static void on_kill_task(struct agent *a, const struct pid *from, const Pb__Kill
     struct hosted_task *t;
 
     if (!agent_is_master(a, from, "kill of a task") ||
-        (agent_id_is_empty(&a->id) && registration_hold(a, from, on_kill_task__receive)))
+        registration_hold(a, from, on_kill_task__receive))
         return;
     f = hosted_framework_find(a, msg->framework_id->value);
     t = f ? hosted_task_find(f, msg->task_id->value) : NULL;

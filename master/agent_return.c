@@ -180,6 +180,47 @@ static void add_to_allocator(struct master *m, struct agent_record *a)
     mem_free(uses);
 }
 
+static bool is_executor_listed(const struct executor_record *e,
+                               const Pb__ReregisterSlaveMessage *msg)
+{
+    for (size_t i = 0; i < msg->n_executor_infos; i++) {
+        const Pb__ExecutorInfo *info = msg->executor_infos[i];
+
+        if (info->framework_id && text_is(e->framework->id.text, info->framework_id->value) &&
+            text_is(e->id.text, info->executor_id->value))
+            return true;
+    }
+    return false;
+}
+
+static bool is_task_listed(const struct task_record *t, const Pb__ReregisterSlaveMessage *msg)
+{
+    for (size_t i = 0; i < msg->n_tasks; i++)
+        if (text_is(t->id.text, msg->tasks[i]->task_id->value) &&
+            text_is(t->framework->id.text, msg->tasks[i]->framework_id->value))
+            return true;
+    return false;
+}
+
+static bool is_awaited(const struct executor_record *e, const Pb__ReregisterSlaveMessage *msg)
+{
+    list_each (t, &e->agent->tasks, struct task_record, agent_link)
+        if (t->framework == e->framework && executor_id_equal(&t->executor_id, &e->id) &&
+            !task_state_is_terminal(t->state) && !is_task_listed(t, msg))
+            return true;
+    return false;
+}
+
+/* Executors that only the master has: the word of their end was lost.  Those
+ * whose launch the agent has not heard of are settled with their tasks. */
+static void forget_executors(struct master *m, struct agent_record *a,
+                             const Pb__ReregisterSlaveMessage *msg)
+{
+    list_each_safe (e, &a->executors, struct executor_record, agent_link)
+        if (!is_executor_listed(e, msg) && !is_awaited(e, msg))
+            executor_records_remove(m, e);
+}
+
 void agent_return_tasks(struct master *m, struct agent_record *a,
                         const Pb__ReregisterSlaveMessage *msg, bool fresh)
 {
@@ -189,6 +230,7 @@ void agent_return_tasks(struct master *m, struct agent_record *a,
         return_executor(m, a, msg->executor_infos[i], fresh);
     for (size_t i = 0; i < msg->n_tasks; i++)
         return_task(m, a, msg->tasks[i], fresh);
+    forget_executors(m, a, msg);
     if (fresh)
         add_to_allocator(m, a);
 }
@@ -263,6 +305,11 @@ static Pb__TaskStatus *status_of(const struct task_record *t, struct arena *aren
     status->agent_id = arena_alloc(arena, sizeof *status->agent_id);
     pb__agent_id__init(status->agent_id);
     status->agent_id->value = t->agent_id.text->bytes;
+    if (!executor_id_is_empty(&t->executor_id)) {
+        status->executor_id = arena_alloc(arena, sizeof *status->executor_id);
+        pb__executor_id__init(status->executor_id);
+        status->executor_id->value = t->executor_id.text->bytes;
+    }
     status->state = t->state;
     return status;
 }
@@ -289,6 +336,14 @@ static Pb__ReconcileTasksMessage *reconciliation(const struct framework_record *
     return r;
 }
 
+/* Ends that the agent does not list were acknowledged: there is nothing to settle. */
+static void forget_ended(struct master *m, struct agent_record *a, const struct listing *listed)
+{
+    list_each_safe (t, &a->tasks, struct task_record, agent_link)
+        if (task_state_is_terminal(t->state) && is_missing(t, listed))
+            task_records_remove(m, t);
+}
+
 static void confirm(struct master *m, struct agent_record *a, const Pb__ReregisterSlaveMessage *msg)
 {
     Pb__SlaveReregisteredMessage answer = PB__SLAVE_REREGISTERED_MESSAGE__INIT;
@@ -297,6 +352,7 @@ static void confirm(struct master *m, struct agent_record *a, const Pb__Reregist
     struct listing *listed = list_tasks(msg);
     struct arena arena = ARENA_INIT;
 
+    forget_ended(m, a, listed);
     id.value = a->id.text->bytes;
     connection.has_total_ping_timeout_seconds = true;
     connection.total_ping_timeout_seconds = duration_seconds(

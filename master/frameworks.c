@@ -50,11 +50,26 @@ struct framework_record *frameworks_find(struct master *m, struct framework_id i
     return id.text ? frameworks_find_text(m, id.text->bytes) : NULL;
 }
 
+static void connect_to(struct master *m, struct framework_record *f, const struct pid *from);
+
+/* Our connection to it broke, its own to us did not: it does not know that we
+ * took it for gone, and would never subscribe again. */
+static void reconnect(struct master *m, struct framework_record *f)
+{
+    struct pid pid = pid_dup(&f->pid);
+
+    log_info("framework %s is there after all: connected again", framework_id_text(&f->id));
+    connect_to(m, f, &pid);
+    pid_release(&pid);
+}
+
 struct framework_record *frameworks_find_sender(struct master *m, const Pb__FrameworkID *id,
                                                 const struct pid *from, const char *what)
 {
     struct framework_record *f = frameworks_find_text(m, id ? id->value : NULL);
 
+    if (f && !f->connected && !f->recovered && pid_equal(&f->pid, from))
+        reconnect(m, f);
     if (f && f->connected && pid_equal(&f->pid, from))
         return f;
     master_drop(m, what, from,

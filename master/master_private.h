@@ -47,6 +47,7 @@ struct master {
     struct instant started; /* wall */
 
     bool recovered; /* until then every message is dropped */
+    char failure[400]; /* why it ended itself */
     uint64_t next_agent, next_framework, next_offer, next_incarnation;
 
     struct allocator *allocator;
@@ -306,6 +307,8 @@ void task_records_remove(struct master *m, struct task_record *t); /* into compl
 void task_records_remove_unreachable(struct master *m,
                                      struct task_record *t); /* into unreachable_tasks */
 bool task_records_is_completed(const struct framework_record *f, const char *id, const char *agent);
+/* A completed one that was ended by an update of its agent, which was acknowledged; agent NULL: any. */
+struct task_record *task_records_find_ended(const struct framework_record *f, const char *id, const char *agent);
 /* It is back: no longer among the unreachable ones. */
 void task_records_forget_unreachable(struct framework_record *f, const char *id);
 void task_records_destroy(struct task_record *t);

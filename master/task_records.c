@@ -172,6 +172,16 @@ void task_records_remove_unreachable(struct master *m, struct task_record *t)
            m->options.max_unreachable_tasks_per_framework);
 }
 
+struct task_record *task_records_find_ended(const struct framework_record *f, const char *id,
+                                            const char *agent)
+{
+    list_each (t, &f->completed_tasks, struct task_record, link)
+        if (text_is(t->id.text, id) && (!agent || text_is(t->agent_id.text, agent)))
+            return t->has_status_update && task_state_is_terminal(t->status_update_state) ? t
+                                                                                         : NULL;
+    return NULL;
+}
+
 bool task_records_is_completed(const struct framework_record *f, const char *id, const char *agent)
 {
     list_each (t, &f->completed_tasks, struct task_record, link)

@@ -56,6 +56,28 @@ static bool is_update_valid(const Pb__StatusUpdate *update, const struct framewo
     return f != NULL;
 }
 
+/* The framework has acknowledged an end of this task: it has heard all that there
+ * is to hear, and the agent is told so instead. */
+static bool acknowledge_again(struct master *m, struct framework_record *f, struct agent_record *a,
+                              const Pb__StatusUpdate *update)
+{
+    const char *id = update->status->task_id->value;
+    Pb__StatusUpdateAcknowledgementMessage message =
+        PB__STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE__INIT;
+
+    if (!update->has_uuid || task_records_find(f, id) ||
+        !task_records_find_ended(f, id, agent_id_text(&a->id)))
+        return false;
+    log_info("status update %s of task %s of framework %s: its end was acknowledged before",
+             task_state_name(update->status->state), id, framework_id_text(&f->id));
+    message.slave_id = update->slave_id;
+    message.framework_id = update->framework_id;
+    message.task_id = update->status->task_id;
+    message.uuid = update->uuid;
+    process_send(&m->process, &a->pid, &message.base);
+    return true;
+}
+
 static void on_status_update(struct master *m, const struct pid *from,
                              const Pb__StatusUpdateMessage *msg)
 {
@@ -72,6 +94,8 @@ static void on_status_update(struct master *m, const struct pid *from,
         master_count(m, MASTER_INVALID_STATUS_UPDATES);
         return;
     }
+    if (acknowledge_again(m, f, a, update))
+        return;
     frameworks_send(m, f, &msg->base);
     struct task_record *t = task_records_find(f, update->status->task_id->value);
 
