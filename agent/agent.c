@@ -197,6 +197,7 @@ static void agent_finalize(struct agent *a)
 {
     process_cancel(&a->register_timer);
     process_cancel(&a->ping_timer);
+    process_cancel(&a->list_timer);
     process_cancel(&a->gc_timer);
 }
 

@@ -62,10 +62,10 @@ struct agent {
     struct pid master;                           /* the one that we talk to; empty: none found */
     struct text *master_hostname;
     struct duration backoff;                     /* of the next (re-)registration */
-    struct timer register_timer, ping_timer;
+    struct timer register_timer, ping_timer, list_timer;
     struct duration ping_timeout;                /* from the master, 75 s */
     bool detecting;
-    bool list_is_old;                            /* something has ended since we told the master our list */
+    bool list_is_old; /* something of it has ended since we told the master our list */
     struct list held;                            /* of the master, until we have an id */
 
     struct file *lock;                           /* of the work directory */
@@ -134,6 +134,7 @@ struct hosted_task {
     Pb__TaskState state;                         /* the last that is stored: latest_state */
     bool stored;                                 /* it may be given to the executor */
     bool sent;                                   /* the executor was given it */
+    bool end_listed;                             /* a master was told at a re-registration that it has ended */
     struct message *kill;                        /* KillTaskMessage once asked for */
     struct list statuses;                        /* struct task_status, for /state */
     UT_hash_handle hh;                           /* in executor->tasks */
@@ -162,6 +163,8 @@ void registration_init(struct agent *a);         /* registration.c: (re-)registe
 void registration_start(struct agent *a);        /* after recovery */
 void registration_exited(struct agent *a, const struct pid *pid);
 void registration_unregister(struct agent *a);
+/* Something of the list that the master was sent is no more: it is sent again, soon. */
+void registration_list_is_old(struct agent *a);
 /* Of the message that runs: not now.  It is kept while the id that it is for is
  * being stored, and dropped while we are disconnected: the master learns then
  * that we do not have it. */
@@ -240,12 +243,16 @@ void status_updates_generate(struct agent *a, struct hosted_task *t, Pb__TaskSta
 /* For a task that we do not have and will not have: forwarded, not stored. */
 struct refusal {
     const char *framework, *task, *executor;     /* executor may be NULL */
+    const Pb__FrameworkInfo *info;               /* NULL: not known */
     bool partition_aware;
     Pb__TaskState state;
     Pb__TaskStatus__Reason reason;
     const char *message;
 };
 void status_updates_refuse(struct agent *a, const struct refusal *refusal);
+/* Those that are not acknowledged, for the list of a re-registration. */
+void status_updates_list_refused(struct agent *a, Pb__ReregisterSlaveMessage *msg,
+                                 struct arena *arena);
 bool status_updates_has_stream(struct agent *a, const char *framework, const char *task);
 /* The last update of the task that was received is a terminal one. */
 bool status_updates_has_end(struct agent *a, const struct hosted_task *t);

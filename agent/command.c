@@ -13,20 +13,24 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/launcher_protocol.h"
 #include "base/error.h"
 
-enum { EXIT_NOT_EXECUTED = 127 };
+enum { EXIT_NOT_EXECUTED = 127, SIGSET_BYTES = 8 };
 
+/* All of them, by the kernel's own call: the C library keeps two for itself, and
+ * would leave them ignored where whoever started us ignores them.  The kernel's
+ * struct is all zeros for the default action, and not longer than this. */
 static void reset_signals(void)
 {
-    struct sigaction action = { .sa_handler = SIG_DFL };
+    const unsigned long action[8] = { 0 };
     sigset_t none;
 
     for (int signo = 1; signo <= SIGRTMAX; signo++)
-        sigaction(signo, &action, NULL);         /* fails for SIGKILL, SIGSTOP and libc's own */
+        syscall(SYS_rt_sigaction, signo, action, NULL, SIGSET_BYTES); /* not SIGKILL, SIGSTOP */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -58,7 +62,8 @@ static int open_stdio(const struct launch_request *r, struct error *err)
     const int append = O_WRONLY | O_CREAT | O_APPEND;
 
     if (open_as(STDIN_FILENO, "/dev/null", O_RDONLY, err) < 0 ||
-        open_as(STDOUT_FILENO, r->out, append, err) < 0 || open_as(STDERR_FILENO, r->err, append, err) < 0)
+        open_as(STDOUT_FILENO, r->out, append, err) < 0 ||
+        open_as(STDERR_FILENO, r->err, append, err) < 0)
         return -1;
     return 0;
 }

@@ -43,7 +43,7 @@ static void add_listed_children(pid_t parent, struct pids *p)
 
     snprintf(path, sizeof path, "/proc/%d/task", (int)parent);
     threads = opendir(path);
-    if (!threads)                            /* it has ended: its children are its subreaper's now */
+    if (!threads) /* it has ended: its children are its subreaper's now */
         return;
     for (struct dirent *d; (d = readdir(threads));) {
         FILE *f;
@@ -51,7 +51,8 @@ static void add_listed_children(pid_t parent, struct pids *p)
 
         if (number(d->d_name) == 0)
             continue;
-        snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)number(d->d_name));
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent,
+                 (int)number(d->d_name));
         f = fopen(path, "re");
         while (f && fscanf(f, "%d", &child) == 1)
             add(p, child);

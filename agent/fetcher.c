@@ -46,7 +46,8 @@ int fetcher_validate(const struct fetch *fetch, struct error *err)
         if (fetcher_info_parse_uri(uri->value, &kind, err) < 0)
             return error_wrap(err, "URI '%s' cannot be fetched", uri->value);
         if (output && *output && !fetcher_info_is_below(output))
-            return error_set(err, EINVAL, "The output_file '%s' of URI '%s' would leave the sandbox", output,
+            return error_set(err, EINVAL,
+                             "The output_file '%s' of URI '%s' would leave the sandbox", output,
                              uri->value);
         if (!(output && *output) && fetcher_info_get_name(uri->value, &name, err) < 0)
             return error_wrap(err, "URI '%s' cannot be fetched", uri->value);
@@ -127,7 +128,8 @@ static int make_reason_file(struct fetching *f, const struct child_spec *spec, s
 {
     struct file *file;
 
-    if (host_open(f->host, f->reason_path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, 0600, &file, err) < 0)
+    if (host_open(f->host, f->reason_path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, 0600, &file,
+                  err) < 0)
         return -1;
     file_close(file);
     return spec->set_user ? host_chown(f->host, f->reason_path, spec->uid, spec->gid, err) : 0;
@@ -160,7 +162,8 @@ static int start(struct fetching *f, struct error *err)
 static void fail(struct fetching *f, const char *why)
 {
     log_info("container %s: its URIs were not fetched: %s", f->container_id, why);
-    promise_fail(f->promise, EIO, "Failed to fetch all URIs for container '%s': %s", f->container_id, why);
+    promise_fail(f->promise, EIO, "Failed to fetch all URIs for container '%s': %s",
+                 f->container_id, why);
 }
 
 /* Settled when it has ended: then nothing is written into the sandbox any more. */
@@ -194,7 +197,8 @@ static void fail_with_reason(struct fetching *f, int status)
     char text[80];
     size_t size;
 
-    if (host_read_file(f->host, f->reason_path, REASON_LIMIT, &data, &size, NULL) == 0 && size > 0) {
+    if (host_read_file(f->host, f->reason_path, REASON_LIMIT, &data, &size, NULL) == 0 &&
+        size > 0) {
         CLEANUP(mem_free_p) char *line = mem_strndup(data, size);
 
         line[strcspn(line, "\n")] = '\0';
@@ -254,8 +258,9 @@ struct future *fetcher_fetch(struct runtime *rt, const struct fetch *fetch)
     if (fetch->n_uris == 0)
         return future_ready(&future_nothing, NULL);
     if (fetcher_validate(fetch, &err) < 0)
-        return future_failed(&future_nothing, err.code, "Failed to fetch all URIs for container '%s': %s",
-                             fetch->container_id, err.text);
+        return future_failed(&future_nothing, err.code,
+                             "Failed to fetch all URIs for container '%s': %s", fetch->container_id,
+                             err.text);
     f = mem_alloc(sizeof *f);
     f->host = runtime_host(rt);
     f->container_id = mem_strdup(fetch->container_id);

@@ -78,7 +78,8 @@ static int copy_data(struct archive *from, struct archive *to, struct error *err
 }
 
 /* single: the name of the only entry, or NULL. */
-static int copy_entries(struct archive *from, struct archive *to, const char *single, struct error *err)
+static int copy_entries(struct archive *from, struct archive *to, const char *single,
+                        struct error *err)
 {
     struct archive_entry *e;
     int r;

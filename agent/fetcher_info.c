@@ -21,7 +21,8 @@ int fetcher_info_parse_uri(const char *uri, enum fetcher_info_kind *ret_kind, st
             *ret_kind = known[i].kind;
             return 0;
         }
-    return error_set(err, EINVAL, "it is no absolute path, nor file://, http://, https://, ftp:// or ftps://");
+    return error_set(err, EINVAL,
+                     "it is no absolute path, nor file://, http://, https://, ftp:// or ftps://");
 }
 
 int fetcher_info_get_name(const char *uri, const char **ret_name, struct error *err)
@@ -47,5 +48,6 @@ bool fetcher_info_is_below(const char *path)
             return false;
     }
     /* `length` is of the last part that is not empty */
-    return length > 0 && path[strlen(path) - 1] != '/' && strcmp(path + strlen(path) - length, ".") != 0;
+    return length > 0 && path[strlen(path) - 1] != '/' &&
+           strcmp(path + strlen(path) - length, ".") != 0;
 }

@@ -75,7 +75,8 @@ static FILE *create(const char *path, struct error *err)
 static int copy(const char *uri, FILE *to, struct error *err)
 {
     static const char scheme[] = "file://";
-    const char *path = strncasecmp(uri, scheme, sizeof scheme - 1) == 0 ? uri + sizeof scheme - 1 : uri;
+    const char *path =
+        strncasecmp(uri, scheme, sizeof scheme - 1) == 0 ? uri + sizeof scheme - 1 : uri;
     FILE *from = fopen(path, "re");
     struct stat st;
     char block[64 * 1024];
@@ -97,7 +98,8 @@ static int copy(const char *uri, FILE *to, struct error *err)
     return r;
 }
 
-static int get(const struct item *item, enum fetcher_info_kind kind, const char *path, struct error *err)
+static int get(const struct item *item, enum fetcher_info_kind kind, const char *path,
+               struct error *err)
 {
     FILE *to = create(path, err);
     int r;
@@ -152,8 +154,9 @@ static int fetch_item(json_t *json)
     struct error err;
     json_error_t why;
 
-    if (json_unpack_ex(json, &why, 0, "{s:{s:s, s?b, s?b, s?s}}", "uri", "value", &item.uri, "executable",
-                       &item.executable, "extract", &item.extract, "output_file", &item.output_file) < 0) {
+    if (json_unpack_ex(json, &why, 0, "{s:{s:s, s?b, s?b, s?s}}", "uri", "value", &item.uri,
+                       "executable", &item.executable, "extract", &item.extract, "output_file",
+                       &item.output_file) < 0) {
         error_set(&err, EINVAL, "an item is not understood: %s", why.text);
         return report(FETCHER_INFO, &err);
     }
@@ -168,7 +171,8 @@ static int fetch_all(json_t *info)
     struct error err;
     size_t i;
 
-    if (json_unpack_ex(info, &why, 0, "{s:s, s?o}", "sandbox_directory", &sandbox, "items", &items) < 0) {
+    if (json_unpack_ex(info, &why, 0, "{s:s, s?o}", "sandbox_directory", &sandbox, "items",
+                       &items) < 0) {
         error_set(&err, EINVAL, "it is not understood: %s", why.text);
         return report(FETCHER_INFO, &err);
     }
@@ -190,8 +194,11 @@ int main(void)
     int status;
 
     if (!text) {
-        fprintf(stderr, "usage: %s=JSON mesos-lite-fetcher\nFetches a task's URIs into its sandbox, for the agent.\n",
-                FETCHER_INFO);
+        fprintf(
+            stderr,
+            "usage: %s=JSON mesos-lite-fetcher\n"
+            "Fetches a task's URIs into its sandbox, for the agent.\n",
+            FETCHER_INFO);
         return EXIT_FAILURE;
     }
     umask(022);

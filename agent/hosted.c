@@ -141,8 +141,8 @@ void hosted_task_complete(struct agent *a, struct hosted_task *t)
     struct hosted_executor *e = t->executor;
     size_t n = 0;
 
-    if (a->state == AGENT_DISCONNECTED)
-        a->list_is_old = true;
+    if (a->state == AGENT_DISCONNECTED || t->end_listed)
+        registration_list_is_old(a);
     if (t->stored)
         expect_removal(a, store_remove_task(a->store, e->framework->id, t->id), NULL, "task",
                        t->id.text->bytes);

@@ -70,7 +70,9 @@ static void drop_run(struct agent *a, struct hosted_executor *e, const struct er
         mem_printf("The agent cannot write to its database: %s", why->text);
     struct framework_id framework = framework_id_dup(&e->framework->id);
     struct executor_id executor = executor_id_dup(&e->id);
+    struct message *info = message_ref(e->framework->info);
     struct refusal r = { .framework = framework.text->bytes, .executor = executor.text->bytes,
+                         .info = (const Pb__FrameworkInfo *)info->body,
                          .partition_aware = hosted_is_partition_aware(e->framework),
                          .state = PB__TASK_STATE__TASK_DROPPED,
                          .reason = PB__TASK_STATUS__REASON__REASON_CONTAINER_LAUNCH_FAILED,
@@ -81,7 +83,6 @@ static void drop_run(struct agent *a, struct hosted_executor *e, const struct er
               executor.text->bytes, framework.text->bytes, why->text);
     agent_metrics_launch_failed(a);
     e->state = EXECUTOR_TERMINATED;
-    future_unref(store_remove_run(a->store, e->container));      /* the part of it that was stored */
     HASH_ITER(hh, e->tasks, t, next) {
         struct task_id id = task_id_dup(&t->id);
         bool last = HASH_COUNT(e->tasks) == 1;
@@ -93,6 +94,7 @@ static void drop_run(struct agent *a, struct hosted_executor *e, const struct er
         if (last)
             break;
     }
+    message_unref(info);
     framework_id_release(&framework);
     executor_id_release(&executor);
 }

@@ -152,7 +152,8 @@ static void start_program(struct keeper *k)
 static void connect_now(struct keeper *k)
 {
     k->state = LINK_CONNECTING;
-    k->link = launcher_link_open(k->process.runtime, k->socket, &k->process.pid, ++k->link_number, &link_events);
+    k->link = launcher_link_open(k->process.runtime, k->socket, &k->process.pid, ++k->link_number,
+                                 &link_events);
 }
 
 /* What was not answered waits for the next link, but not for ever. */
@@ -180,7 +181,8 @@ static void give_up(struct keeper *k, const char *why)
     log_error("launcher cannot be reached (%s); see %s", why, k->log);
     k->in_trouble = false;
     HASH_ITER(hh, k->starts, s, next) {
-        promise_fail(s->promise, ETIMEDOUT, "The launcher cannot be reached (%s); see %s", why, k->log);
+        promise_fail(s->promise, ETIMEDOUT, "The launcher cannot be reached (%s); see %s", why,
+                     k->log);
         end_start(k, s);
     }
 }
@@ -216,7 +218,8 @@ static void link_broke(struct keeper *k, struct link_args *a)
     if (stood)
         log_warning("launcher lost: %s", a->why.text);
     /* A launcher that hangs up on what we send, each time, is trouble that goes on. */
-    enter_trouble(k, stood && (!k->starts || instant_since(now, k->stood_since).ns >= PROGRAM_PAUSE.ns));
+    enter_trouble(k, stood &&
+                         (!k->starts || instant_since(now, k->stood_since).ns >= PROGRAM_PAUSE.ns));
     if (instant_since(now, k->trouble_since).ns >= TROUBLE_MAX.ns) {
         give_up(k, a->why.text);
         return;
@@ -283,7 +286,8 @@ static void look_up_start(struct keeper *k, struct start *s)
     struct error err;
 
     if (read_record(k, s->request.folder, RUN_STARTED, &text, &err) < 0 && err.code == ENOENT) {
-        delay(&k->process.pid, RECORD_PAUSE, ask_again, .number = s->number);    /* it is on its way there */
+        delay(&k->process.pid, RECORD_PAUSE, ask_again,
+              .number = s->number); /* it is on its way there */
         return;
     }
     if (text && run_started_parse(text, &started, &err) == 0)
@@ -368,7 +372,8 @@ static void follow_ended(struct keeper *k, struct number_args *a)
     HASH_FIND(hh, k->follows, &a->number, sizeof a->number, f);
     if (!f)
         return;
-    if (read_record(k, f->folder, RUN_EXIT, &text, &err) == 0 && run_exit_parse(text, &end, &err) == 0)
+    if (read_record(k, f->folder, RUN_EXIT, &text, &err) == 0 &&
+        run_exit_parse(text, &end, &err) == 0)
         run_exit_set(f->promise, end);
     else if (err.code != ENOENT)
         promise_fail_with(f->promise, &err);
@@ -448,7 +453,8 @@ static void keeper_finalize(struct keeper *k)
     keeper_free(k);
 }
 
-struct launcher *launcher_create(struct runtime *rt, const char *work_dir, const char *program, struct error *err)
+struct launcher *launcher_create(struct runtime *rt, const char *work_dir, const char *program,
+                                 struct error *err)
 {
     CLEANUP(mem_free_p) char *meta = mem_printf("%s/meta", work_dir);
     struct launcher *l;
@@ -494,12 +500,13 @@ struct future *launcher_start(struct launcher *l, const struct launch_request *r
     got = launch_request_unpack(&frame, &copy, &err);
     buffer_release(&frame);
     if (got <= 0)
-        return future_failed(&run_started_type, E2BIG, "The command and its environment are too long: %s",
-                             err.text);
+        return future_failed(&run_started_type, E2BIG,
+                             "The command and its environment are too long: %s", err.text);
     return ask(&l->keeper, start_run, .request = copy);
 }
 
-struct future *launcher_wait(struct launcher *l, const char *folder, const struct run_started *started)
+struct future *launcher_wait(struct launcher *l, const char *folder,
+                             const struct run_started *started)
 {
     return ask(&l->keeper, follow_run, .folder = mem_strdup(folder), .started = *started);
 }

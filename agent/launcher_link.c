@@ -117,8 +117,9 @@ void launcher_link_on_loop(struct runtime *rt, struct loop *loop, void (*fn)(voi
         fn(arg);
 }
 
-struct launcher_link *launcher_link_open(struct runtime *rt, const char *path, const struct pid *owner,
-                                         uint64_t number, const struct launcher_link_events *events)
+struct launcher_link *launcher_link_open(struct runtime *rt, const char *path,
+                                         const struct pid *owner, uint64_t number,
+                                         const struct launcher_link_events *events)
 {
     struct launcher_link *k = mem_alloc(sizeof *k);
 

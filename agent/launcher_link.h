@@ -20,12 +20,15 @@ struct runtime;
 
 struct launcher_link_events {
     void (*stands)(const struct pid *owner, uint64_t number);
-    void (*answer)(const struct pid *owner, uint64_t number, struct launch_answer *answer);    /* takes answer */
-    void (*broke)(const struct pid *owner, uint64_t number, const struct error *why);          /* or never stood */
+    void (*answer)(const struct pid *owner, uint64_t number,
+                   struct launch_answer *answer); /* takes answer */
+    void (*broke)(const struct pid *owner, uint64_t number,
+                  const struct error *why); /* or never stood */
 };
 
-struct launcher_link *launcher_link_open(struct runtime *rt, const char *path, const struct pid *owner,
-                                         uint64_t number, const struct launcher_link_events *events);
+struct launcher_link *launcher_link_open(struct runtime *rt, const char *path,
+                                         const struct pid *owner, uint64_t number,
+                                         const struct launcher_link_events *events);
 /* Packed before this returns. */
 void launcher_link_send(struct launcher_link *k, const struct launch_request *request);
 void launcher_link_close(struct launcher_link *k);      /* NULL is fine */

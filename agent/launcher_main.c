@@ -71,7 +71,7 @@ static int listen_here(struct error *err)
 
     if (fd < 0)
         return error_errno(err, "cannot make a socket");
-    unlink(SOCKET_NAME);                         /* of a launcher that was killed: the lock is ours */
+    unlink(SOCKET_NAME); /* of a launcher that was killed: the lock is ours */
     umask(0177);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, SOMAXCONN) < 0) {
         error_errno(err, "cannot listen on '%s'", SOCKET_NAME);
@@ -147,8 +147,9 @@ int main(int argc, char **argv)
 
     open_stdio();
     if (argc != 2 || strncmp(argv[1], flag, sizeof flag - 1) != 0 || !argv[1][sizeof flag - 1]) {
-        fprintf(stderr, "usage: mesos-lite-launcher --work_dir=DIR\n"
-                        "The parent of the runs of the agent with this work directory, which starts it.\n");
+        fprintf(stderr,
+                "usage: mesos-lite-launcher --work_dir=DIR\n"
+                "The parent of the runs of the agent with this work directory, which starts it.\n");
         return argc == 2 && strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     context.log = log_create(NULL, NULL, read_clock, NULL);

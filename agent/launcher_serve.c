@@ -74,8 +74,8 @@ struct launcher_serve {
     struct child *children;
 };
 
-struct launcher_serve *launcher_serve_create(int signals, int listener, const char *socket_name, int lock,
-                                             const char *boot_id)
+struct launcher_serve *launcher_serve_create(int signals, int listener, const char *socket_name,
+                                             int lock, const char *boot_id)
 {
     struct launcher_serve *s = mem_alloc(sizeof *s);
 
@@ -130,7 +130,8 @@ static void answer(struct connection *c, const struct launch_answer *a)
 
 static void refuse(struct connection *c, uint64_t number, const struct error *why)
 {
-    answer(c, &(struct launch_answer){ .number = number, .code = why->code, .text = (char *)why->text });
+    answer(c, &(struct launch_answer){
+                  .number = number, .code = why->code, .text = (char *)why->text });
 }
 
 static void accept_agent(struct launcher_serve *s)
@@ -144,7 +145,8 @@ static void accept_agent(struct launcher_serve *s)
         return;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != getuid() ||
         s->n_connections == CONNECTIONS_MAX) {
-        log_warning("a connection of process %d of user %u is refused", (int)peer.pid, (unsigned)peer.uid);
+        log_warning("a connection of process %d of user %u is refused", (int)peer.pid,
+                    (unsigned)peer.uid);
         close(fd);
         return;
     }
@@ -232,7 +234,8 @@ static void take_requests(struct launcher_serve *s, struct connection *c)
     struct error err;
     int got = 0;
 
-    while (!c->broken && s->n_starts < STARTS_MAX && (got = launch_request_unpack(&c->in, &request, &err)) > 0) {
+    while (!c->broken && s->n_starts < STARTS_MAX &&
+           (got = launch_request_unpack(&c->in, &request, &err)) > 0) {
         start(s, c, &request);
         launch_request_release(&request);
     }

@@ -8,8 +8,8 @@ struct launcher_serve;
  * listener: a listening socket that does not block, at `socket_name` of the
  * current folder.  lock: the descriptor of the launcher's lock.  All three are
  * taken, boot_id is borrowed. */
-struct launcher_serve *launcher_serve_create(int signals, int listener, const char *socket_name, int lock,
-                                             const char *boot_id);
+struct launcher_serve *launcher_serve_create(int signals, int listener, const char *socket_name,
+                                             int lock, const char *boot_id);
 void launcher_serve_destroy(struct launcher_serve *s);
 
 /* Returns when there is nothing left to do: nobody is connected and no run lives

@@ -14,10 +14,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "mesos/framework_info.h"
+#include "mesos/task_state.h"
 #include "process/host.h"
 #include "process/runtime.h"
 
 #define BACKOFF_LAST MINUTES(1)
+#define LIST_PAUSE SECONDS(1) /* so that one list tells of many ends */
 
 #define MESSAGES(ON)                                                                               \
     ON(pb__slave_registered_message, Pb__SlaveRegisteredMessage, on_registered)                    \
@@ -28,6 +30,7 @@ HANDLERS(agent, registration_handlers, MESSAGES);
 
 CALL(agent, register_now, nothing, NO_RELEASE);
 CALL(agent, ping_missed, nothing, NO_RELEASE);
+CALL(agent, list_again, nothing, NO_RELEASE);
 
 struct detection { char unused; };
 LAST(agent, master_resolved, detection);
@@ -130,8 +133,10 @@ static void add_framework(const struct hosted_framework *f, Pb__ReregisterSlaveM
     for (struct hosted_executor *e = f->executors; e; e = e->hh.next) {
         if (!e->builtin && e->state != EXECUTOR_TERMINATED)
             msg->executor_infos[msg->n_executor_infos++] = (Pb__ExecutorInfo *)e->info->body;
-        for (struct hosted_task *t = e->tasks; t; t = t->hh.next)
+        for (struct hosted_task *t = e->tasks; t; t = t->hh.next) {
             msg->tasks[msg->n_tasks++] = hosted_task_to_protobuf(t, arena);
+            t->end_listed = task_state_is_terminal(t->state);
+        }
     }
 }
 
@@ -150,6 +155,9 @@ static void send_reregister(struct agent *a, struct arena *arena)
     for (struct hosted_framework *f = a->frameworks; f; f = f->hh.next)
         if (!f->terminating)
             add_framework(f, &msg, arena);
+    status_updates_list_refused(a, &msg, arena);
+    a->list_is_old = false;
+    process_cancel(&a->list_timer);
     msg.slave = a->info;
     msg.version = AGENT_API_VERSION;
     msg.agent_capabilities = capabilities(arena, &msg.n_agent_capabilities);
@@ -344,6 +352,7 @@ static void reconcile(struct agent *a, const Pb__ReconcileTasksMessage *r)
     struct hosted_framework *f = hosted_framework_find(a, r->framework_id->value);
     struct refusal refusal = {
         .framework = r->framework_id->value,
+        .info = r->framework,
         .partition_aware = r->framework ? framework_info_has(r->framework, PARTITION_AWARE)
                                         : f && hosted_is_partition_aware(f),
         .state = PB__TASK_STATE__TASK_DROPPED,
@@ -375,12 +384,26 @@ static void on_reregistered(struct agent *a, const struct pid *from,
     }
     for (size_t i = 0; i < msg->n_reconciliations; i++)
         reconcile(a, msg->reconciliations[i]);
-    if (a->list_is_old) {               /* it may have taken the first of our messages */
-        CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    list_again(a, NULL); /* it may have taken the first of our messages */
+}
 
-        a->list_is_old = false;
+/* An acknowledgement may be older than the list, which has crossed it: then nobody
+ * but us can tell the master that what we listed as ended is settled. */
+void registration_list_is_old(struct agent *a)
+{
+    a->list_is_old = true;
+    if (a->state != AGENT_RUNNING)
+        return;
+    process_cancel(&a->list_timer);
+    a->list_timer = delay(&a->process.pid, LIST_PAUSE, list_again, .unused = 0);
+}
+
+static void list_again(struct agent *a, struct nothing *unused UNUSED)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+
+    if (a->list_is_old && a->state == AGENT_RUNNING)
         send_reregister(a, &arena);
-    }
 }
 
 /* ---- lost, told to end ---- */
@@ -392,8 +415,9 @@ static void lose_master(struct agent *a, const char *why)
     log_warning("agent registers again: %s", why);
     a->state = AGENT_DISCONNECTED;
     a->list_is_old = false;
-    host_uuid(runtime_host(a->runtime), a->resource_version);    /* launches on their way are stale */
+    host_uuid(runtime_host(a->runtime), a->resource_version); /* launches on their way are stale */
     process_cancel(&a->ping_timer);
+    process_cancel(&a->list_timer);
     status_updates_pause(a);
     registration_start(a);
 }

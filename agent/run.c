@@ -19,14 +19,15 @@ enum { FORMAT_VERSION = 1, LINE_MAX_BYTES = 256 };
 struct reader { const char *at, *what; };
 
 /* The value of the next line, which must have this name. */
-static int read_line(struct reader *r, const char *name, char value[LINE_MAX_BYTES], struct error *err)
+static int read_line(struct reader *r, const char *name, char value[LINE_MAX_BYTES],
+                     struct error *err)
 {
     size_t name_length = strlen(name);
     const char *end = strchr(r->at, '\n');
     const char *start = r->at + name_length + 1;
 
-    if (!end || strncmp(r->at, name, name_length) != 0 || r->at[name_length] != ' ' || start > end ||
-        end - start >= LINE_MAX_BYTES)
+    if (!end || strncmp(r->at, name, name_length) != 0 || r->at[name_length] != ' ' ||
+        start > end || end - start >= LINE_MAX_BYTES)
         return error_set(err, EBADMSG, "%s has no proper line '%s'", r->what, name);
     memcpy(value, start, (size_t)(end - start));
     value[end - start] = '\0';
@@ -34,7 +35,8 @@ static int read_line(struct reader *r, const char *name, char value[LINE_MAX_BYT
     return 0;
 }
 
-static int read_number(struct reader *r, const char *name, uint64_t max, uint64_t *ret_n, struct error *err)
+static int read_number(struct reader *r, const char *name, uint64_t max, uint64_t *ret_n,
+                       struct error *err)
 {
     char value[LINE_MAX_BYTES];
     char *end;
@@ -56,8 +58,8 @@ static int read_version(struct reader *r, struct error *err)
     if (read_number(r, "version", UINT32_MAX, &version, err) < 0)
         return -1;
     if (version != FORMAT_VERSION)
-        return error_set(err, EBADMSG, "%s is of version %" PRIu64 ", known is %d", r->what, version,
-                         FORMAT_VERSION);
+        return error_set(err, EBADMSG, "%s is of version %" PRIu64 ", known is %d", r->what,
+                         version, FORMAT_VERSION);
     return 0;
 }
 
@@ -70,8 +72,8 @@ static int read_end(const struct reader *r, struct error *err)
 
 void run_started_format(const struct run_started *s, struct buffer *out)
 {
-    buffer_printf(out, "version %d\nboot_id %s\npid %d\nstart_time %" PRIu64 "\n", FORMAT_VERSION, s->boot_id,
-                  (int)s->pid, s->start_time);
+    buffer_printf(out, "version %d\nboot_id %s\npid %d\nstart_time %" PRIu64 "\n", FORMAT_VERSION,
+                  s->boot_id, (int)s->pid, s->start_time);
 }
 
 int run_started_parse(const char *text, struct run_started *ret_started, struct error *err)

@@ -38,7 +38,8 @@ static int read_record(struct host *h, const char *folder, const char *name, cha
 }
 
 /* 1 and the end; 0: there is none. */
-static int read_exit(struct host *h, const char *folder, struct run_exit *ret_exit, struct error *err)
+static int read_exit(struct host *h, const char *folder, struct run_exit *ret_exit,
+                     struct error *err)
 {
     CLEANUP(mem_free_p) char *text = NULL;
 
@@ -70,8 +71,9 @@ static int forbid_start(struct host *h, const char *folder, struct error *err)
 }
 
 /* `started` says who it was: does that one live? */
-static int inspect_started(struct host *h, const char *folder, const char *text, enum run_state *ret_state,
-                           struct run_started *ret_started, struct run_exit *ret_exit, struct error *err)
+static int inspect_started(struct host *h, const char *folder, const char *text,
+                           enum run_state *ret_state, struct run_started *ret_started,
+                           struct run_exit *ret_exit, struct error *err)
 {
     CLEANUP(mem_free_p) char *lock = mem_printf("%s/%s", folder, RUN_LOCK);
     struct run_started started;
@@ -83,7 +85,7 @@ static int inspect_started(struct host *h, const char *folder, const char *text,
     locked = host_is_locked(h, lock, err);
     if (locked < 0)
         return -1;
-    ended = locked ? 0 : read_exit(h, folder, &end, err);     /* it may have ended since we looked */
+    ended = locked ? 0 : read_exit(h, folder, &end, err); /* it may have ended since we looked */
     if (ended < 0)
         return -1;
     *ret_started = started;
@@ -93,8 +95,9 @@ static int inspect_started(struct host *h, const char *folder, const char *text,
     return 0;
 }
 
-int run_inspect(struct host *h, const char *folder, const char *boot_id_at_intent, enum run_state *ret_state,
-                struct run_started *ret_started, struct run_exit *ret_exit, struct error *err)
+int run_inspect(struct host *h, const char *folder, const char *boot_id_at_intent,
+                enum run_state *ret_state, struct run_started *ret_started,
+                struct run_exit *ret_exit, struct error *err)
 {
     struct host_facts facts;
     struct run_exit end;

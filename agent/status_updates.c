@@ -8,7 +8,8 @@
  * An update that cannot be stored is tried again; until then nobody else hears
  * of it, and its executor keeps it.  Streams of refused tasks, which were never
  * stored, are not stored either: a restarted agent does not know the task, and
- * says so.
+ * says so.  Until then a re-registration lists them, so that the master does not
+ * answer for a task whose end is on its way.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,6 +40,8 @@ struct update_stream {
     struct framework_id framework;
     struct task_id task;
     bool kept;                           /* in the store */
+    bool listed;                         /* refused: told to a master at a re-registration */
+    struct message *info;                /* refused: Pb__FrameworkInfo; NULL: not known */
     struct list updates;                 /* not acknowledged; in order */
     struct seen_uuid *seen;              /* of all that ever came */
     size_t n_seen;
@@ -135,6 +138,7 @@ static void stream_destroy(struct agent *a, struct update_stream *s)
         update_destroy(u);
     framework_id_release(&s->framework);
     task_id_release(&s->task);
+    message_unref(s->info);
     mem_free(s->seen);
     mem_free(s->key);
     mem_free(s);
@@ -442,7 +446,10 @@ static void make(struct agent *a, const struct refusal *r, bool kept)
     update.timestamp = status.timestamp;
     update.has_uuid = 1;
     update.uuid = status.uuid;
-    receive(a, find_or_add(a, &update, kept), &update, &nobody);
+    struct update_stream *s = find_or_add(a, &update, kept);
+    if (!kept && r->info && !s->info)
+        s->info = message_create(&r->info->base);
+    receive(a, s, &update, &nobody);
 }
 
 void status_updates_generate(struct agent *a, struct hosted_task *t, Pb__TaskState state,
@@ -467,6 +474,54 @@ void status_updates_refuse(struct agent *a, const struct refusal *r)
     make(a, r, false);
     if (r->executor && strcmp(r->executor, r->task) != 0)     /* a custom one */
         hosted_executors_tell_absent(a, r->framework, r->executor);
+}
+
+/* ---- refused tasks, as a re-registration tells them ---- */
+
+static Pb__Task *refused_task(const struct update_stream *s, struct arena *arena)
+{
+    const Pb__StatusUpdate *update = body_of(head_of(s));
+    Pb__Task *task = arena_alloc(arena, sizeof *task);
+
+    pb__task__init(task);
+    task->name = update->status->task_id->value;
+    task->task_id = update->status->task_id;
+    task->framework_id = update->framework_id;
+    task->agent_id = update->slave_id;
+    if (update->executor_id && strcmp(update->executor_id->value, task->name) != 0)
+        task->executor_id = update->executor_id;
+    task->state = update->status->state;
+    return task;
+}
+
+static bool is_framework_listed(const Pb__ReregisterSlaveMessage *msg, const char *id)
+{
+    for (size_t i = 0; i < msg->n_frameworks; i++)
+        if (msg->frameworks[i]->id && strcmp(msg->frameworks[i]->id->value, id) == 0)
+            return true;
+    return false;
+}
+
+void status_updates_list_refused(struct agent *a, Pb__ReregisterSlaveMessage *msg,
+                                 struct arena *arena)
+{
+    size_t n = HASH_COUNT(a->streams);
+    Pb__FrameworkInfo **frameworks =
+        arena_alloc(arena, (msg->n_frameworks + n + 1) * sizeof *frameworks);
+    Pb__Task **tasks = arena_alloc(arena, (msg->n_tasks + n + 1) * sizeof *tasks);
+
+    memcpy(frameworks, msg->frameworks, msg->n_frameworks * sizeof *frameworks);
+    memcpy(tasks, msg->tasks, msg->n_tasks * sizeof *tasks);
+    msg->frameworks = frameworks;
+    msg->tasks = tasks;
+    for (struct update_stream *s = a->streams; s; s = s->hh.next) {
+        if (s->kept || list_is_empty(&s->updates))
+            continue;
+        s->listed = true;
+        msg->tasks[msg->n_tasks++] = refused_task(s, arena);
+        if (s->info && !is_framework_listed(msg, s->framework.text->bytes))
+            msg->frameworks[msg->n_frameworks++] = (Pb__FrameworkInfo *)s->info->body;
+    }
 }
 
 bool status_updates_has_stream(struct agent *a, const char *framework, const char *task)
@@ -519,6 +574,8 @@ static void end_stream(struct agent *a, struct update_stream *s)
     struct hosted_task *t = f ? hosted_task_find(f, s->task.text->bytes) : NULL;
     bool kept = s->kept;
 
+    if (s->listed)
+        registration_list_is_old(a);
     if (kept && !t)                      /* its launch was given up, its end was stored */
         future_unref(store_remove_task(a->store, s->framework, s->task));
     stream_destroy(a, s);

@@ -38,7 +38,7 @@ struct change {
     struct text *run, *framework, *executor, *task;
     char *sandbox, *boot_id, *pid;
     bool builtin;
-    struct buffer info, task_info;           /* packed messages */
+    struct buffer info, framework_info, task_info; /* packed messages */
     struct buffer uuid;
 };
 
@@ -74,6 +74,7 @@ static void change_release(void *args)
     mem_free(c->boot_id);
     mem_free(c->pid);
     buffer_release(&c->info);
+    buffer_release(&c->framework_info);
     buffer_release(&c->task_info);
     buffer_release(&c->uuid);
     mem_free(c);
@@ -123,17 +124,22 @@ static int apply_framework(struct database *db, struct change *c, struct error *
     return database_run(db, err,
                         "INSERT INTO frameworks VALUES(?1, ?2, ?3)"
                         " ON CONFLICT(id) DO UPDATE SET info = ?2, pid = ?3",
-                        "sbs", c->framework->bytes, buffer_data(&c->info), buffer_length(&c->info),
-                        c->pid);
+                        "sbs", c->framework->bytes, buffer_data(&c->framework_info),
+                        buffer_length(&c->framework_info), c->pid);
+}
+
+static void set_framework(struct change *c, const Pb__FrameworkInfo *info, const char *pid)
+{
+    c->framework = text_create(info->id->value);
+    proto_pack(&info->base, &c->framework_info);
+    c->pid = mem_strdup(pid);
 }
 
 struct future *store_put_framework(struct store *s, const Pb__FrameworkInfo *info, const char *pid)
 {
     struct change *c = change_create(apply_framework);
 
-    c->framework = text_create(info->id->value);
-    proto_pack(&info->base, &c->info);
-    c->pid = mem_strdup(pid);
+    set_framework(c, info, pid);
     return commit(s, c);
 }
 
@@ -161,7 +167,8 @@ static int apply_task(struct database *db, struct change *c, struct error *err)
 
 static int apply_intent(struct database *db, struct change *c, struct error *err)
 {
-    if (database_run(db, err, "INSERT INTO runs VALUES(?, ?, ?, ?, ?, ?, ?, '')", "sssissb",
+    if (apply_framework(db, c, err) < 0 ||
+        database_run(db, err, "INSERT INTO runs VALUES(?, ?, ?, ?, ?, ?, ?, '')", "sssissb",
                      c->run->bytes, c->framework->bytes, c->executor->bytes, (int64_t)c->builtin,
                      c->sandbox, c->boot_id, buffer_data(&c->info), buffer_length(&c->info)) < 0)
         return -1;
@@ -174,13 +181,14 @@ static void set_task(struct change *c, const Pb__TaskInfo *task)
     proto_pack(&task->base, &c->task_info);
 }
 
-struct future *store_put_intent(struct store *s, const struct store_run *run,
+struct future *store_put_intent(struct store *s, const Pb__FrameworkInfo *framework,
+                                const char *framework_pid, const struct store_run *run,
                                 const Pb__TaskInfo *task)
 {
     struct change *c = change_create(apply_intent);
 
+    set_framework(c, framework, framework_pid);
     c->run = text_ref(run->id.text);
-    c->framework = text_ref(run->framework.text);
     c->executor = text_ref(run->executor.text);
     c->builtin = run->builtin;
     c->sandbox = mem_strdup(run->sandbox);

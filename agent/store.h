@@ -46,7 +46,9 @@ struct store_run {
     const Pb__ExecutorInfo *info;
     const char *pid; /* libprocess PID of a custom executor once registered, else "" */
 };
-struct future *store_put_intent(struct store *s, const struct store_run *run,
+/* With its framework, as store_put_framework puts it: all, or nothing. */
+struct future *store_put_intent(struct store *s, const Pb__FrameworkInfo *framework,
+                                const char *framework_pid, const struct store_run *run,
                                 const Pb__TaskInfo *task);
 struct future *store_put_task(struct store *s, struct framework_id framework,
                               struct container_id run, const Pb__TaskInfo *task);

@@ -50,7 +50,8 @@ static int write_all(int fd, const struct buffer *b, struct error *err)
 }
 
 /* A new file with this content; the lock makes its name ours. */
-static int write_file(int folder, const char *name, const struct buffer *content, bool sync, struct error *err)
+static int write_file(int folder, const char *name, const struct buffer *content, bool sync,
+                      struct error *err)
 {
     int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int r;
@@ -119,7 +120,8 @@ static int link_started(int folder, const struct run_started *started, struct er
 }
 
 /* The run is ours from here to our end, or it is refused. */
-static int claim(struct supervisor *s, const char *boot_id, struct run_started *ret_started, struct error *err)
+static int claim(struct supervisor *s, const char *boot_id, struct run_started *ret_started,
+                 struct error *err)
 {
     struct error why;
 
@@ -127,7 +129,8 @@ static int claim(struct supervisor *s, const char *boot_id, struct run_started *
     if (s->folder < 0)
         return error_errno(err, "cannot open the run's folder '%s'", s->request->folder);
     if (supervisor_lock(s->folder, RUN_LOCK, &why) < 0)
-        return why.code == EAGAIN ? error_set(err, EEXIST, "the run lives already") : error_copy(err, &why);
+        return why.code == EAGAIN ? error_set(err, EEXIST, "the run lives already")
+                                  : error_copy(err, &why);
     *ret_started = (struct run_started){ .pid = getpid() };
     snprintf(ret_started->boot_id, sizeof ret_started->boot_id, "%s", boot_id);
     if (read_start_time(&ret_started->start_time, err) < 0)

@@ -36,7 +36,7 @@ static void refuse(struct agent *a, const Pb__FrameworkInfo *framework, const Pb
                    Pb__TaskState state, Pb__TaskStatus__Reason reason, const char *message)
 {
     struct refusal r = {
-        .framework = framework->id->value, .task = task->task_id->value,
+        .framework = framework->id->value, .info = framework, .task = task->task_id->value,
         .executor = task->executor ? task->executor->executor_id->value : NULL,
         .partition_aware = framework_info_has(framework, PARTITION_AWARE),
         .state = state, .reason = reason, .message = message,
@@ -220,12 +220,9 @@ static struct future *remember_run(struct agent *a, const struct hosted_executor
         .builtin = e->builtin, .sandbox = e->sandbox, .boot_id = e->intent_boot_id,
         .info = (const Pb__ExecutorInfo *)e->info->body, .pid = "",
     };
-    struct future *both[2];
 
-    both[0] = store_put_framework(a->store, (const Pb__FrameworkInfo *)e->framework->info->body,
-                                  pid_text(&e->framework->pid, pid, sizeof pid));
-    both[1] = store_put_intent(a->store, &run, task);
-    return future_collect(both, 2);
+    return store_put_intent(a->store, (const Pb__FrameworkInfo *)e->framework->info->body,
+                            pid_text(&e->framework->pid, pid, sizeof pid), &run, task);
 }
 
 /* ---- one more task for a custom executor ---- */

@@ -36,7 +36,9 @@ static void make(struct launcher_place *p, const char *name, bool fifo)
 
 void launcher_place_init(struct launcher_place *p)
 {
-    *p = (struct launcher_place){ .dir = "/tmp/mesos-lite-launcher.XXXXXX", .log = -1, .socket = -1 };
+    *p = (struct launcher_place){ .dir = "/tmp/mesos-lite-launcher.XXXXXX",
+                                  .log = -1,
+                                  .socket = -1 };
     ck_assert_ptr_nonnull(mkdtemp(p->dir));
     ck_assert_int_eq(chmod(p->dir, 0777), 0);
     make(p, "meta", false);
@@ -45,7 +47,8 @@ void launcher_place_init(struct launcher_place *p)
     make(p, "go", true);
 }
 
-static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *f UNUSED)
+static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
+                      struct FTW *f UNUSED)
 {
     return remove(path);
 }
@@ -140,17 +143,22 @@ static char **texts(const char *const v[], size_t n)
     return copy;
 }
 
-struct launch_request launcher_place_request(struct launcher_place *p, const char *id, const char *script)
+struct launch_request launcher_place_request(struct launcher_place *p, const char *id,
+                                             const char *script)
 {
     static uint64_t number;
     char *folder = mem_printf("%s/meta/runs/%s", p->dir, id);
 
     mkdir(folder, 0755);
     return (struct launch_request){
-        .number = ++number, .folder = folder, .directory = mem_strdup(p->dir), .program = mem_strdup("sh"),
+        .number = ++number,
+        .folder = folder,
+        .directory = mem_strdup(p->dir),
+        .program = mem_strdup("sh"),
         .argv = texts((const char *[]){ "sh", "-c", script }, 3),
         .envp = texts((const char *[]){ "PATH=/usr/local/bin:/usr/bin:/bin" }, 1),
-        .out = path_of(p, "stdout"), .err = path_of(p, "stderr"),
+        .out = path_of(p, "stdout"),
+        .err = path_of(p, "stderr"),
     };
 }
 

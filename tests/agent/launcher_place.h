@@ -15,7 +15,7 @@
 #include "base/buffer.h"
 
 struct launcher_place {
-    char dir[64];                     /* the work directory, with meta/runs and the FIFOs `up` and `go` */
+    char dir[64]; /* the work directory, with meta/runs and the FIFOs `up` and `go` */
     pid_t launcher;                   /* 0: none */
     int log;                          /* its stderr */
     int socket;
@@ -23,7 +23,7 @@ struct launcher_place {
 };
 
 void launcher_place_init(struct launcher_place *p);
-void launcher_place_release(struct launcher_place *p);       /* kills the launcher, removes the folder */
+void launcher_place_release(struct launcher_place *p); /* kills the launcher, removes the folder */
 const char *launcher_place_program(void);
 
 /* Starts it and waits until it listens. */
@@ -31,7 +31,8 @@ void launcher_place_start(struct launcher_place *p);
 void launcher_place_kill(struct launcher_place *p);          /* kill -9, reaped */
 void launcher_place_connect(struct launcher_place *p);
 /* A request for `sh -c script` in meta/runs/<id>, whose folder is made. */
-struct launch_request launcher_place_request(struct launcher_place *p, const char *id, const char *script);
+struct launch_request launcher_place_request(struct launcher_place *p, const char *id,
+                                             const char *script);
 struct launch_answer launcher_place_ask(struct launcher_place *p, const struct launch_request *r);
 /* Both, and it must stand; the supervisor's pid. */
 pid_t launcher_place_run(struct launcher_place *p, const char *id, const char *script);

@@ -37,7 +37,8 @@ static void begin(struct place *p)
     ck_assert_ptr_nonnull(p->runtime);
 }
 
-static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *f UNUSED)
+static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
+                      struct FTW *f UNUSED)
 {
     return remove(path);
 }
@@ -54,7 +55,10 @@ static void end(struct place *p)
 static struct future *fetch(struct place *p, const char *value, const char *output_file)
 {
     Pb__CommandInfo__URI uri = PB__COMMAND_INFO__URI__INIT;
-    struct fetch f = { .container_id = "c-1", .sandbox = p->sandbox, .program = p->program, .n_uris = 1,
+    struct fetch f = { .container_id = "c-1",
+                       .sandbox = p->sandbox,
+                       .program = p->program,
+                       .n_uris = 1,
                        .uris = (Pb__CommandInfo__URI *[]){ &uri } };
 
     uri.value = (char *)value;
@@ -62,7 +66,8 @@ static struct future *fetch(struct place *p, const char *value, const char *outp
     return fetcher_fetch(p->runtime, &f);
 }
 
-static void check_fails(struct place *p, const char *value, const char *output_file, const char *why)
+static void check_fails(struct place *p, const char *value, const char *output_file,
+                        const char *why)
 {
     struct future *f = fetch(p, value, output_file);
 
@@ -98,12 +103,16 @@ START_TEST(a_failure_says_which_and_why)
     check_fails(&p, "/no/such/file", NULL,
                 "Failed to fetch all URIs for container 'c-1': /no/such/file: cannot open it: "
                 "No such file or directory");
-    check_fails(&p, "gopher://h/x", NULL,
-                "Failed to fetch all URIs for container 'c-1': URI 'gopher://h/x' cannot be fetched: it is no "
-                "absolute path, nor file://, http://, https://, ftp:// or ftps://");
-    check_fails(&p, "/etc/passwd", "../x",
-                "Failed to fetch all URIs for container 'c-1': The output_file '../x' of URI '/etc/passwd' would "
-                "leave the sandbox");
+    check_fails(
+        &p, "gopher://h/x", NULL,
+        "Failed to fetch all URIs for container 'c-1': URI 'gopher://h/x' cannot be fetched: it "
+        "is no "
+        "absolute path, nor file://, http://, https://, ftp:// or ftps://");
+    check_fails(
+        &p, "/etc/passwd", "../x",
+        "Failed to fetch all URIs for container 'c-1': The output_file '../x' of URI '/etc/passwd' "
+        "would "
+        "leave the sandbox");
     end(&p);
 }
 END_TEST
@@ -119,9 +128,11 @@ START_TEST(a_fetcher_that_dies_or_is_missing_is_a_failure)
                 "Failed to fetch all URIs for container 'c-1': the fetcher exited with status 1");
     mem_free(p.program);
     p.program = mem_strdup("/no/such/fetcher");
-    check_fails(&p, "/etc/passwd", NULL,
-                "Failed to fetch all URIs for container 'c-1': Failed to launch '/no/such/fetcher': could not "
-                "run it: No such file or directory");
+    check_fails(
+        &p, "/etc/passwd", NULL,
+        "Failed to fetch all URIs for container 'c-1': Failed to launch '/no/such/fetcher': could "
+        "not "
+        "run it: No such file or directory");
     end(&p);
 }
 END_TEST

@@ -35,10 +35,14 @@ static void answer(int fd)
     size_t n = 0;
     ssize_t got;
 
-    while (!strstr(request, "\r\n\r\n") && (got = read(fd, request + n, sizeof request - 1 - n)) > 0)
+    while (!strstr(request, "\r\n\r\n") &&
+           (got = read(fd, request + n, sizeof request - 1 - n)) > 0)
         n += (size_t)got;
     if (strncmp(request, "GET /moved ", 11) == 0)
-        dprintf(fd, "HTTP/1.1 302 Found\r\nLocation: /file?x=1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        dprintf(
+            fd,
+            "HTTP/1.1 302 Found\r\nLocation: /file?x=1\r\nContent-Length: 0\r\n"
+            "Connection: close\r\n\r\n");
     else if (strncmp(request, "GET /file", 9) == 0)
         dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
     else if (strncmp(request, "GET /short ", 11) == 0)
@@ -71,7 +75,8 @@ static void begin(struct place *p)
     shell(p, "mkdir s && : > reason && printf content > plain && chmod 600 plain");
 }
 
-static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *f UNUSED)
+static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
+                      struct FTW *f UNUSED)
 {
     return remove(path);
 }
@@ -213,7 +218,9 @@ START_TEST(archives_are_unpacked_and_kept)
     struct place p;
 
     begin(&p);
-    shell(&p, "mkdir -p in/deep && echo deep > in/deep/file && echo tool > in/tool && chmod 755 in/tool");
+    shell(
+        &p,
+        "mkdir -p in/deep && echo deep > in/deep/file && echo tool > in/tool && chmod 755 in/tool");
     shell(&p, "tar cf a.tar in && tar czf a.tar.gz in && cp a.tar.gz a.tgz");
     check_extracted(&p, "a.tar");
     check_extracted(&p, "a.tar.gz");
@@ -274,9 +281,11 @@ START_TEST(an_archive_cannot_leave_the_sandbox)
     char one[500], uri[200];
 
     begin(&p);
-    shell(&p, "mkdir in && cd in && tar cPf ../up.tar ../plain && tar cPf ../abs.tar $PWD/../plain");
-    shell(&p, "mkdir l && ln -s /tmp l/out && tar cf link.tar -C l out && rm l/out && mkdir l/out && "
-              "echo x > l/out/escaped && tar rf link.tar -C l out/escaped");
+    shell(&p,
+          "mkdir in && cd in && tar cPf ../up.tar ../plain && tar cPf ../abs.tar $PWD/../plain");
+    shell(&p,
+          "mkdir l && ln -s /tmp l/out && tar cf link.tar -C l out && rm l/out && mkdir l/out && "
+          "echo x > l/out/escaped && tar rf link.tar -C l out/escaped");
     snprintf(uri, sizeof uri, "%s/up.tar", p.dir);
     item(one, uri, "");
     check_fails(&p, one, "cannot extract it: '../plain' would leave the sandbox");
@@ -297,8 +306,11 @@ START_TEST(a_damaged_archive_is_a_failure)
     char one[500], uri[200];
 
     begin(&p);
-    shell(&p, "head -c 3000 /dev/urandom > noise && tar czf whole.tgz noise && head -c 1500 whole.tgz > cut.tgz && "
-              "cp noise noise.zip");
+    shell(
+        &p,
+        "head -c 3000 /dev/urandom > noise && tar czf whole.tgz noise && "
+        "head -c 1500 whole.tgz > cut.tgz && "
+        "cp noise noise.zip");
     snprintf(uri, sizeof uri, "%s/cut.tgz", p.dir);
     item(one, uri, "");
     check_fails(&p, one, "cannot extract it: ");
@@ -336,8 +348,10 @@ START_TEST(what_it_is_told_must_make_sense)
     begin(&p);
     check_fails(&p, "{\"uri\":{}}", "MESOS_FETCHER_INFO: an item is not understood: ");
     check_fails(&p, "{", "MESOS_FETCHER_INFO: it is no JSON: ");
-    check_fails(&p, "{\"uri\":{\"value\":\"gopher://x/y\"}}", "gopher://x/y: it is no absolute path, nor file://");
-    check_fails(&p, "{\"uri\":{\"value\":\"http://host/\"}}", "http://host/: it does not end with the name of a file");
+    check_fails(&p, "{\"uri\":{\"value\":\"gopher://x/y\"}}",
+                "gopher://x/y: it is no absolute path, nor file://");
+    check_fails(&p, "{\"uri\":{\"value\":\"http://host/\"}}",
+                "http://host/: it does not end with the name of a file");
     end(&p);
 }
 END_TEST
@@ -345,7 +359,8 @@ END_TEST
 START_TEST(paths_stay_below_or_are_refused)
 {
     static const char *const below[] = { "a", "a/b", "./a", "a//b", "..a", "a/..b/c", "a/.b" };
-    static const char *const not_below[] = { "", "/a", "..", "../a", "a/..", "a/../b", "a/", "a/.", "." };
+    static const char *const not_below[] = { "",       "/a", "..",  "../a", "a/..",
+                                             "a/../b", "a/", "a/.", "." };
 
     for (size_t i = 0; i < sizeof below / sizeof *below; i++)
         ck_assert_msg(fetcher_info_is_below(below[i]), "%s", below[i]);
@@ -368,8 +383,9 @@ START_TEST(the_name_of_a_uri_is_what_is_behind_its_last_slash)
 END_TEST
 
 UNIT(fetcher_program, files_are_copied_and_may_become_executable, a_file_that_is_missing_says_so,
-     http_is_downloaded_and_redirects_are_followed, a_download_that_fails_says_why, archives_are_unpacked_and_kept,
-     a_file_that_is_only_compressed_loses_its_ending, nothing_is_unpacked_that_is_not_to_be,
-     an_archive_cannot_leave_the_sandbox, a_damaged_archive_is_a_failure, an_output_file_cannot_leave_the_sandbox,
+     http_is_downloaded_and_redirects_are_followed, a_download_that_fails_says_why,
+     archives_are_unpacked_and_kept, a_file_that_is_only_compressed_loses_its_ending,
+     nothing_is_unpacked_that_is_not_to_be, an_archive_cannot_leave_the_sandbox,
+     a_damaged_archive_is_a_failure, an_output_file_cannot_leave_the_sandbox,
      what_it_is_told_must_make_sense, paths_stay_below_or_are_refused,
      the_name_of_a_uri_is_what_is_behind_its_last_slash);

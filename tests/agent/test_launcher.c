@@ -61,14 +61,16 @@ static struct run_started start(struct agent_place *a, const char *id, const cha
     struct run_started started;
 
     await(a, f);
-    ck_assert_msg(future_state(f) == FUTURE_READY, "%s", future_state(f) == FUTURE_FAILED ? future_error(f)->text : "");
+    ck_assert_msg(future_state(f) == FUTURE_READY, "%s",
+                  future_state(f) == FUTURE_FAILED ? future_error(f)->text : "");
     started = *run_started_get(f);
     future_unref(f);
     launch_request_release(&r);
     return started;
 }
 
-static struct future *follow(struct agent_place *a, const char *id, const struct run_started *started)
+static struct future *follow(struct agent_place *a, const char *id,
+                             const struct run_started *started)
 {
     char *folder = mem_printf("%s/meta/runs/%s", a->place.dir, id);
     struct future *f = launcher_wait(a->launcher, folder, started);
@@ -88,14 +90,16 @@ static struct run_exit await_end(struct agent_place *a, struct future *f)
     return e;
 }
 
-static enum run_state inspect(struct agent_place *a, const char *id, const char *boot, struct run_exit *ret_exit)
+static enum run_state inspect(struct agent_place *a, const char *id, const char *boot,
+                              struct run_exit *ret_exit)
 {
     char *folder = mem_printf("%s/meta/runs/%s", a->place.dir, id);
     struct run_started started;
     enum run_state state;
     struct error err;
 
-    ck_assert_msg(run_inspect(a->host, folder, boot, &state, &started, ret_exit, &err) == 0, "%s", err.text);
+    ck_assert_msg(run_inspect(a->host, folder, boot, &state, &started, ret_exit, &err) == 0, "%s",
+                  err.text);
     mem_free(folder);
     return state;
 }
@@ -240,7 +244,8 @@ START_TEST(a_run_is_recovered_from_its_record)
     f = launcher_start(a.launcher, &r);                  /* and never will be */
     await(&a, f);
     ck_assert_int_eq(future_state(f), FUTURE_FAILED);
-    ck_assert_str_eq(future_error(f)->text, "The run was not started: the run has been started before");
+    ck_assert_str_eq(future_error(f)->text,
+                     "The run was not started: the run has been started before");
     future_unref(f);
     launch_request_release(&r);
     end(&a);
@@ -264,8 +269,10 @@ START_TEST(without_a_launcher_a_start_fails_in_the_end)
         runtime_clock_advance(a.runtime, SECONDS(1));
     }
     ck_assert_int_eq(future_state(f), FUTURE_FAILED);
-    ck_assert_msg(strstr(future_error(f)->text, "The launcher cannot be reached (") != NULL, "%s", future_error(f)->text);
-    ck_assert_msg(strstr(future_error(f)->text, "meta/launcher.log") != NULL, "%s", future_error(f)->text);
+    ck_assert_msg(strstr(future_error(f)->text, "The launcher cannot be reached (") != NULL, "%s",
+                  future_error(f)->text);
+    ck_assert_msg(strstr(future_error(f)->text, "meta/launcher.log") != NULL, "%s",
+                  future_error(f)->text);
     runtime_clock_resume(a.runtime);
     future_unref(f);
     launch_request_release(&r);
@@ -320,7 +327,8 @@ static void answer(int fd, uint64_t number, int code)
 static void write_started(struct launcher_place *p, const char *id)
 {
     struct run_started s = { .boot_id = "b", .pid = 1234, .start_time = 5678 };
-    char *path = mem_printf("%s/meta/runs/%s/started", p->dir, id), *unfinished = mem_printf("%s.new", path);
+    char *path = mem_printf("%s/meta/runs/%s/started", p->dir, id),
+         *unfinished = mem_printf("%s.new", path);
     struct buffer text = BUFFER_INIT;
     FILE *f = fopen(unfinished, "we");
 

@@ -8,13 +8,20 @@
 #include "base/error.h"
 #include "tests/unit.h"
 
-static const struct launch_request request = {
-    .number = 77, .folder = (char *)"/w/meta/runs/1", .directory = (char *)"/w/s", .program = (char *)"sh",
-    .argv = (char *[]){ (char *)"sh", (char *)"-c", (char *)"", NULL },
-    .envp = (char *[]){ (char *)"PATH=/bin", NULL },
-    .out = (char *)"/w/s/stdout", .err = (char *)"/w/s/stderr", .set_user = true, .uid = 1, .gid = 2,
-    .groups = (uint32_t[]){ 3, 4 }, .n_groups = 2
-};
+static const struct launch_request request = { .number = 77,
+                                               .folder = (char *)"/w/meta/runs/1",
+                                               .directory = (char *)"/w/s",
+                                               .program = (char *)"sh",
+                                               .argv = (char *[]){ (char *)"sh", (char *)"-c",
+                                                                   (char *)"", NULL },
+                                               .envp = (char *[]){ (char *)"PATH=/bin", NULL },
+                                               .out = (char *)"/w/s/stdout",
+                                               .err = (char *)"/w/s/stderr",
+                                               .set_user = true,
+                                               .uid = 1,
+                                               .gid = 2,
+                                               .groups = (uint32_t[]){ 3, 4 },
+                                               .n_groups = 2 };
 
 static void check_request(struct launch_request *got)
 {
@@ -132,6 +139,6 @@ START_TEST(a_text_with_a_nul_inside_is_refused)
 }
 END_TEST
 
-UNIT(launcher_protocol, a_request_arrives_as_it_was_sent_whatever_the_pieces, answers_come_out_one_by_one,
-     a_frame_cut_anywhere_is_refused, what_is_no_frame_of_ours_is_refused_at_once,
-     a_text_with_a_nul_inside_is_refused);
+UNIT(launcher_protocol, a_request_arrives_as_it_was_sent_whatever_the_pieces,
+     answers_come_out_one_by_one, a_frame_cut_anywhere_is_refused,
+     what_is_no_frame_of_ours_is_refused_at_once, a_text_with_a_nul_inside_is_refused);
