@@ -61,8 +61,16 @@ static struct batch_ending failure(const Pb__TaskStatus *status)
     return e;
 }
 
-struct batch_ending batch_ending_of(const Pb__TaskStatus *status)
+static bool never_arrived(const Pb__TaskStatus *status, bool heard)
 {
+    return !heard && status->state == PB__TASK_STATE__TASK_GONE && status->has_reason &&
+           status->reason == PB__TASK_STATUS__REASON__REASON_RECONCILIATION;
+}
+
+struct batch_ending batch_ending_of(const Pb__TaskStatus *status, bool heard)
+{
+    if (never_arrived(status, heard))
+        return (struct batch_ending){ BATCH_NOT_STARTED, NO_STATUS, 0 };
     switch (status->state) {
     case PB__TASK_STATE__TASK_FINISHED:
         return (struct batch_ending){ BATCH_SUCCEEDED, 0, 0 };

@@ -2,6 +2,8 @@
 #ifndef BATCH_ENDING_H
 #define BATCH_ENDING_H
 
+#include <stdbool.h>
+
 #include "proto/mesos.pb-c.h"
 
 enum batch_verdict {
@@ -19,6 +21,11 @@ struct batch_ending { enum batch_verdict verdict; int exit_value, signal; };
 /* exit_value and signal are those of the job log: of a command that was ended
  * by a signal 0 and its number; 255 and 0 for a failure that has no status; both
  * -1 for BATCH_MAY_HAVE_RUN. */
-struct batch_ending batch_ending_of(const Pb__TaskStatus *status);
+/* heard: the agent has spoken of the task before.  If it has not, and is there
+ * and does not know the task when the master asks (TASK_GONE at reconciliation),
+ * the task has never reached it: what an agent accepts it remembers before it
+ * acts, until its end is acknowledged, and it takes no launch of a master that
+ * it has left since. */
+struct batch_ending batch_ending_of(const Pb__TaskStatus *status, bool heard);
 
 #endif

@@ -82,7 +82,7 @@ static void forget_attempt(struct batch_job *job)
     mem_free(job->container_id);
     job->task_id = job->agent_id = job->hostname = job->agent_url = NULL;
     job->executor_id = job->container_id = NULL;
-    job->started = job->unreachable = job->unanswered = job->killed = false;
+    job->heard = job->started = job->unreachable = job->unanswered = job->killed = false;
     job->exit_value = job->signal = 0;
     job->received = 0;
 }

@@ -37,6 +37,7 @@ struct batch_job {
 
     /* Of this attempt, or the last one. */
     char *task_id, *agent_id, *hostname, *agent_url, *executor_id, *container_id;
+    bool heard;                          /* its agent has spoken of it */
     bool started;                        /* TASK_RUNNING was seen */
     bool unreachable;                    /* its agent is, we wait */
     bool unanswered;                     /* we asked the master what became of it */

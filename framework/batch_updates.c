@@ -174,6 +174,10 @@ static void still_there(struct batch *b, struct batch_job *job, const Pb__TaskSt
         keep_text(&job->executor_id, status->executor_id->value);
     if (status->state == PB__TASK_STATE__TASK_RUNNING && !job->started)
         job->begin = runtime_wall(b->runtime);
+    job->heard = job->heard || status->state == PB__TASK_STATE__TASK_STARTING ||
+                 status->state == PB__TASK_STATE__TASK_KILLING ||
+                 (status->has_source && status->source != PB__TASK_STATUS__SOURCE__SOURCE_MASTER) ||
+                 status->state == PB__TASK_STATE__TASK_RUNNING;
     job->started = job->started || status->state == PB__TASK_STATE__TASK_RUNNING ||
                    status->state == PB__TASK_STATE__TASK_FINISHED;
 }
@@ -190,7 +194,7 @@ static void unreachable(struct batch *b, struct batch_job *job)
 void batch_updates_status(struct batch *b, const Pb__TaskStatus *status)
 {
     struct batch_job *job = batch_jobs_find(&b->jobs, status->task_id->value);
-    struct batch_ending ending = batch_ending_of(status);
+    struct batch_ending ending = batch_ending_of(status, job && job->heard);
 
     if (!job) {
         log_debug("an update of task %s is ignored: that attempt is over", status->task_id->value);

@@ -88,7 +88,7 @@ static void check_ending(Pb__TaskState state, const char *message, enum batch_ve
 
     status.state = state;
     status.message = message;
-    e = batch_ending_of(&status);
+    e = batch_ending_of(&status, true);
     ck_assert_int_eq(e.verdict, verdict);
     ck_assert_int_eq(e.exit_value, exit_value);
     ck_assert_int_eq(e.signal, signo);
@@ -106,6 +106,21 @@ START_TEST(a_status_says_how_a_command_ended)
     check_ending(PB__TASK_STATE__TASK_FAILED, "exited with status 999", BATCH_FAILED, 255, 0);
     check_ending(PB__TASK_STATE__TASK_FAILED, NULL, BATCH_FAILED, 255, 0);
     check_ending(PB__TASK_STATE__TASK_KILLED, NULL, BATCH_FAILED, 0, 15);
+}
+END_TEST
+
+START_TEST(a_task_that_its_agent_has_never_heard_of_was_not_started)
+{
+    Pb__TaskStatus status = PB__TASK_STATUS__INIT;
+
+    status.state = PB__TASK_STATE__TASK_GONE;
+    ck_assert_int_eq(batch_ending_of(&status, false).verdict, BATCH_MAY_HAVE_RUN);
+    status.has_reason = 1;
+    status.reason = PB__TASK_STATUS__REASON__REASON_RECONCILIATION;
+    ck_assert_int_eq(batch_ending_of(&status, true).verdict, BATCH_MAY_HAVE_RUN);
+    ck_assert_int_eq(batch_ending_of(&status, false).verdict, BATCH_NOT_STARTED);
+    status.state = PB__TASK_STATE__TASK_LOST;
+    ck_assert_int_eq(batch_ending_of(&status, false).verdict, BATCH_MAY_HAVE_RUN);
 }
 END_TEST
 
@@ -158,5 +173,6 @@ UNIT(job_log, a_line_has_the_nine_columns_of_gnu_parallel,
      a_job_that_may_have_run_keeps_the_columns, a_host_name_cannot_break_the_columns,
      commands_are_the_lines_that_are_neither_empty_nor_comments,
      bytes_that_no_command_may_hold_are_refused_by_line, a_status_says_how_a_command_ended,
+     a_task_that_its_agent_has_never_heard_of_was_not_started,
      a_status_says_whether_a_command_may_have_run, the_bar_shows_the_share_and_fits_the_width,
      the_summary_counts);

@@ -17,7 +17,7 @@ for i in $(seq 500); do
     echo "echo $i >>$place/ran/$i; echo $i"
 done >"$place/batch"
 start framework mesos-lite-framework --master="$(address_of master)" --cpus=0.2 --mem=16 \
-    --jobs=20 --retries=5 --joblog="$place/joblog" --keep-order "$place/batch"
+    --jobs=20 --joblog="$place/joblog" --keep-order "$place/batch"
 check "the batch begins" wait_for have_run 50
 kill9 master
 check "it is not over" [ "$(ran)" -lt 500 ]
