@@ -1,6 +1,7 @@
 /* json_protobuf.c - protobuf to JSON, by descriptor */
 #include "mesos/json_protobuf.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,25 +11,61 @@
 #include "base/json_writer.h"
 #include "process/proto.h"
 
+struct pair {
+    const char *type, *field;
+};
+
 /* Deprecated, therefore not written unless set.  protobuf-c would make the
  * option in the .proto a warning at every use. */
-static const struct { const char *type, *field; } deprecated[] = {
+static const struct pair deprecated[] = {
     { "mesos.v1.FrameworkInfo", "role" },
     { "mesos.v1.Resource", "role" },
 };
 
-static bool is_deprecated(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
+/* Mesos writes these lists even when they are empty. */
+static const struct pair always[] = {
+    { "mesos.v1.agent.Response.GetExecutors", "completed_executors" },
+    { "mesos.v1.agent.Response.GetExecutors", "executors" },
+    { "mesos.v1.agent.Response.GetFrameworks", "completed_frameworks" },
+    { "mesos.v1.agent.Response.GetFrameworks", "frameworks" },
+    { "mesos.v1.agent.Response.GetTasks", "completed_tasks" },
+    { "mesos.v1.agent.Response.GetTasks", "launched_tasks" },
+    { "mesos.v1.agent.Response.GetTasks", "pending_tasks" },
+    { "mesos.v1.agent.Response.GetTasks", "queued_tasks" },
+    { "mesos.v1.agent.Response.GetTasks", "terminated_tasks" },
+    { "mesos.v1.master.Response.GetAgents", "agents" },
+    { "mesos.v1.master.Response.GetAgents", "recovered_agents" },
+    { "mesos.v1.master.Response.GetExecutors", "executors" },
+    { "mesos.v1.master.Response.GetFrameworks", "completed_frameworks" },
+    { "mesos.v1.master.Response.GetFrameworks", "frameworks" },
+    { "mesos.v1.master.Response.GetTasks", "completed_tasks" },
+    { "mesos.v1.master.Response.GetTasks", "tasks" },
+    { "mesos.v1.master.Response.GetTasks", "unreachable_tasks" },
+};
+
+static bool has_pair(const struct pair *table, size_t n, const ProtobufCMessage *msg,
+                     const ProtobufCFieldDescriptor *field)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(deprecated); i++)
-        if (strcmp(field->name, deprecated[i].field) == 0 &&
-            strcmp(msg->descriptor->name, deprecated[i].type) == 0)
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(field->name, table[i].field) == 0 &&
+            strcmp(msg->descriptor->name, table[i].type) == 0)
             return true;
     return false;
 }
 
-/* A map is a repeated message of key and value, whose type the compiler names
- * after the field: offer_filters, OfferFiltersEntry. */
-static bool is_map(const ProtobufCFieldDescriptor *field)
+/* Whether a field is written that is not set.  Most messages are of mesos.v1 itself, which has
+ * none of `always`. */
+static bool is_written_unset(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
+{
+    if (field->default_value)
+        return !has_pair(deprecated, ARRAY_SIZE(deprecated), msg, field);
+    return field->label == PROTOBUF_C_LABEL_REPEATED &&
+           strcmp(msg->descriptor->package_name, "mesos.v1") != 0 &&
+           has_pair(always, ARRAY_SIZE(always), msg, field);
+}
+
+/* The compiler names the type of the entries after the field: offer_filters, OfferFiltersEntry. */
+bool json_protobuf_is_map(const ProtobufCFieldDescriptor *field)
 {
     const ProtobufCMessageDescriptor *entry = field->descriptor;
     size_t length;
@@ -50,6 +87,15 @@ static void write_enum(struct json_writer *w, const ProtobufCEnumDescriptor *typ
         json_write_string(w, value->name);
     else
         json_write_integer(w, number);
+}
+
+/* JSON has no infinity: as a string it is read again, by us and by Mesos. */
+static void write_double(struct json_writer *w, double d)
+{
+    if (isinf(d))
+        json_write_string(w, d < 0 ? "-Infinity" : "Infinity");
+    else
+        json_write_double(w, d);
 }
 
 static void write_value(struct json_writer *w, const ProtobufCFieldDescriptor *field,
@@ -77,10 +123,10 @@ static void write_value(struct json_writer *w, const ProtobufCFieldDescriptor *f
         json_write_unsigned(w, *(const uint64_t *)value);
         break;
     case PROTOBUF_C_TYPE_FLOAT:
-        json_write_double(w, *(const float *)value);
+        write_double(w, *(const float *)value);
         break;
     case PROTOBUF_C_TYPE_DOUBLE:
-        json_write_double(w, *(const double *)value);
+        write_double(w, *(const double *)value);
         break;
     case PROTOBUF_C_TYPE_BOOL:
         json_write_bool(w, *(const protobuf_c_boolean *)value);
@@ -136,12 +182,10 @@ static void write_field(struct json_writer *w, const ProtobufCMessage *msg,
 {
     size_t n = proto_count(msg, field);
 
-    if (n == 0 && (!field->default_value || is_deprecated(msg, field)))
+    if (n == 0 && !is_written_unset(msg, field))
         return;
     json_key(w, field->name);
-    if (n == 0) {                           /* protobuf-c keeps the default in the field itself */
-        write_value(w, field, proto_value(msg, field, 0));
-    } else if (is_map(field)) {
+    if (json_protobuf_is_map(field)) {
         write_map(w, *(const ProtobufCMessage *const *const *)
                      ((const char *)msg + field->offset), n);
     } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
@@ -149,7 +193,7 @@ static void write_field(struct json_writer *w, const ProtobufCMessage *msg,
         for (size_t i = 0; i < n; i++)
             write_value(w, field, proto_value(msg, field, i));
         json_end_array(w);
-    } else {
+    } else {                                /* protobuf-c keeps a default in the field itself */
         write_value(w, field, proto_value(msg, field, 0));
     }
 }

@@ -10,10 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/agent.pb-c.h"
+#include "proto/allocator.pb-c.h"
 #include "proto/authentication.pb-c.h"
+#include "proto/duration.pb-c.h"
+#include "proto/executor.pb-c.h"
+#include "proto/maintenance.pb-c.h"
+#include "proto/master.pb-c.h"
 #include "proto/mesos.pb-c.h"
 #include "proto/messages.pb-c.h"
+#include "proto/quota.pb-c.h"
 #include "proto/registry.pb-c.h"
+#include "proto/scheduler.pb-c.h"
 #include "proto/scheduler_v0.pb-c.h"
 
 enum { NAME_SIZE = 160, LINE_SIZE = 8192 };
@@ -49,6 +57,14 @@ static const struct table {
     { "authentication.txt", "mesos.internal" },
     { "registry.txt", "mesos.internal" },
     { "scheduler_v0.txt", "mesos.scheduler" },
+    { "scheduler.txt", "mesos.v1.scheduler" },
+    { "executor.txt", "mesos.v1.executor" },
+    { "master.txt", "mesos.v1.master" },
+    { "agent.txt", "mesos.v1.agent" },
+    { "maintenance.txt", "mesos.v1.maintenance" },
+    { "quota.txt", "mesos.v1.quota" },
+    { "allocator.txt", "mesos.v1.allocator" },
+    { "duration.txt", "google.protobuf" },
 };
 
 /* What Mesos has and we have not: no use for it, or not yet. */
@@ -93,7 +109,7 @@ static struct type type_find(const char *name)
 }
 
 /* As protobuf resolves a name: in the message, in those around it, in the package; then
- * in mesos.v1, where SlaveX is AgentX. */
+ * as a full name, or in mesos.v1, where SlaveX is AgentX. */
 static struct type type_resolve(const char *scope, const char *name)
 {
     char around[NAME_SIZE], full[2 * NAME_SIZE];
@@ -108,8 +124,9 @@ static struct type type_resolve(const char *scope, const char *name)
         if (found.name)
             return found;
     }
-    if (strncmp(name, "mesos.", 6) == 0)
-        return type_find(name);
+    found = type_find(name);
+    if (found.name)
+        return found;
     bool slave = strncmp(name, "Slave", 5) == 0;
     snprintf(full, sizeof(full), "mesos.v1.%s%s", slave ? "Agent" : "", name + (slave ? 5 : 0));
     return type_find(full);
@@ -333,7 +350,7 @@ START_TEST(every_message_and_enum_of_the_tables_is_ours)
             check_message(type.message, body);
     }
     fclose(in);
-    ck_assert_int_ge(lines, 7);
+    ck_assert_int_ge(lines, 1);
 }
 END_TEST
 
