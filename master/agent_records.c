@@ -113,7 +113,8 @@ static void end_task(struct master *m, struct task_record *t, Pb__TaskState stat
     }
 }
 
-/* A terminal task waits for its acknowledgement only: it needs no new state. */
+/* A terminal task waits for its acknowledgement only: it needs no new state, and
+ * when its agent comes back it waits again. */
 static void end_tasks(struct master *m, struct agent_record *a, Pb__TaskState state,
                       const char *why)
 {
@@ -122,10 +123,12 @@ static void end_tasks(struct master *m, struct agent_record *a, Pb__TaskState st
                         : mem_printf("Agent %s removed: %s", hostname_of(a), why);
 
     list_each_safe (t, &a->tasks, struct task_record, agent_link) {
-        if (task_state_is_terminal(t->state))
+        if (task_state_is_terminal(t->state)) {
+            t->may_return = true;
             task_records_remove(m, t);
-        else
+        } else {
             end_task(m, t, state, message);
+        }
     }
     mem_free(message);
 }

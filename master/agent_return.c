@@ -124,12 +124,14 @@ static int parse_task(const Pb__Task *task, const struct framework_record *f,
 }
 
 /* A terminal one that was acknowledged while this message was under way is not
- * let in again: nobody would ever end it. */
+ * let in again: nobody would ever end it.  One that only went with its agent is. */
 static bool is_wanted(const struct framework_record *f, const struct agent_record *a,
                       const Pb__Task *task)
 {
-    return !(task_state_is_terminal(task->state) &&
-             task_records_is_completed(f, task->task_id->value, agent_id_text(&a->id)));
+    const struct task_record *t =
+        task_records_find_completed(f, task->task_id->value, agent_id_text(&a->id));
+
+    return !task_state_is_terminal(task->state) || !t || t->may_return;
 }
 
 static void return_task(struct master *m, struct agent_record *a, const Pb__Task *task, bool fresh)
@@ -147,7 +149,7 @@ static void return_task(struct master *m, struct agent_record *a, const Pb__Task
     if (task_state_is_terminal(task->state) || fits(a, &r, fresh, "task", task->task_id->value)) {
         struct task_record *t = task_records_add(m, f, a, task, &r);
 
-        task_records_forget_unreachable(f, task->task_id->value);
+        task_records_take_back(f, task->task_id->value);
         if (t->charged)
             charge(m, f, a, &r, fresh);
         log_info("task %s of framework %s found on agent %s in %s", task_id_text(&t->id),

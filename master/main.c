@@ -1,4 +1,5 @@
 /* main.c - mesos-lite-master: flags, the runtime, the actor, and waiting for the end */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ static void print_help(void)
 static int serve(struct program *p, const struct master_options *options, struct error *err)
 {
     struct master *m;
+    int result;
 
     if (options->work_dir && host_mkdirs(p->host, options->work_dir, 0755, err) < 0)
         return error_wrap(err, "--work_dir");
@@ -47,8 +49,9 @@ static int serve(struct program *p, const struct master_options *options, struct
         return error_wrap(err, "--address_file");
     }
     program_wait(p, master_pid(m));
+    result = *master_failure(m) ? error_set(err, EIO, "%s", master_failure(m)) : 0;
     master_destroy(m);
-    return 0;
+    return result;
 }
 
 static int run(struct host *host, const struct master_options *options)

@@ -8,6 +8,7 @@
 #include "master/master.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -205,6 +206,11 @@ const struct pid *master_pid(const struct master *m)
     return &m->pid;
 }
 
+const char *master_failure(const struct master *m)
+{
+    return m->failure;
+}
+
 static void master_initialize(struct master *m)
 {
     master_metrics_init(m);
@@ -280,8 +286,9 @@ void master_give_up(struct master *m, const char *what, const struct future *f)
 
     if (future_state(f) == FUTURE_DISCARDED) /* we end ourselves */
         return;
-    log_error("master ends, because its registry could not %s: %s", what,
-              err ? err->text : "no reason given");
+    snprintf(m->failure, sizeof m->failure, "its registry could not %s: %s", what,
+             err ? err->text : "no reason given");
+    log_error("master ends, because %s", m->failure);
     m->recovered = false;
     process_terminate(&m->pid, TERMINATE_NOW);
 }

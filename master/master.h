@@ -20,6 +20,8 @@ struct master *master_create(struct runtime *rt, const struct master_options *op
                              struct error *err);
 void master_destroy(struct master *m);              /* outside of actors */
 const struct pid *master_pid(const struct master *m);
+/* Why it ended itself, "" when it has not; once its process is gone. */
+const char *master_failure(const struct master *m);
 
 /* For tests and simulations: the books, checked.  Called from outside of
  * actors while none runs (simulated host).  0, or -1 with what is wrong. */

@@ -130,6 +130,8 @@ struct task_record {
     Pb__TaskState status_update_state;
     uint8_t status_update_uuid[16];
     struct list statuses; /* struct task_status: one for each state, data cleared */
+    bool acknowledged; /* completed: its framework has acknowledged its end */
+    bool may_return;   /* completed: its agent was removed before that, and still has its end */
     struct message *kill; /* KillTaskMessage once asked for; sent again when its agent is back */
     struct instant unreachable_time; /* wall */
     struct list agent_link;
@@ -306,11 +308,11 @@ void task_records_add_status(struct task_record *t, const Pb__TaskStatus *status
 void task_records_remove(struct master *m, struct task_record *t); /* into completed_tasks */
 void task_records_remove_unreachable(struct master *m,
                                      struct task_record *t); /* into unreachable_tasks */
-bool task_records_is_completed(const struct framework_record *f, const char *id, const char *agent);
-/* A completed one that was ended by an update of its agent, which was acknowledged; agent NULL: any. */
-struct task_record *task_records_find_ended(const struct framework_record *f, const char *id, const char *agent);
-/* It is back: no longer among the unreachable ones. */
-void task_records_forget_unreachable(struct framework_record *f, const char *id);
+/* The completed one; NULL: none. */
+struct task_record *task_records_find_completed(const struct framework_record *f, const char *id,
+                                                const char *agent);
+/* It is back: no longer among those that went with their agent. */
+void task_records_take_back(struct framework_record *f, const char *id);
 void task_records_destroy(struct task_record *t);
 
 void reconcile_tasks(struct master *m, struct framework_record *f, size_t n,

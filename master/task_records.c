@@ -172,33 +172,30 @@ void task_records_remove_unreachable(struct master *m, struct task_record *t)
            m->options.max_unreachable_tasks_per_framework);
 }
 
-struct task_record *task_records_find_ended(const struct framework_record *f, const char *id,
-                                            const char *agent)
-{
-    list_each (t, &f->completed_tasks, struct task_record, link)
-        if (text_is(t->id.text, id) && (!agent || text_is(t->agent_id.text, agent)))
-            return t->has_status_update && task_state_is_terminal(t->status_update_state) ? t
-                                                                                         : NULL;
-    return NULL;
-}
-
-bool task_records_is_completed(const struct framework_record *f, const char *id, const char *agent)
+struct task_record *task_records_find_completed(const struct framework_record *f, const char *id,
+                                                const char *agent)
 {
     list_each (t, &f->completed_tasks, struct task_record, link)
         if (text_is(t->id.text, id) && text_is(t->agent_id.text, agent))
-            return true;
-    return false;
+            return t;
+    return NULL;
 }
 
-void task_records_forget_unreachable(struct framework_record *f, const char *id)
+static void unshelve(struct task_record *t, size_t *n)
 {
-    list_each_safe (t, &f->unreachable_tasks, struct task_record, link) {
-        if (!text_is(t->id.text, id))
-            continue;
-        list_remove(&t->link);
-        f->n_unreachable_tasks--;
-        task_records_destroy(t);
-    }
+    list_remove(&t->link);
+    --*n;
+    task_records_destroy(t);
+}
+
+void task_records_take_back(struct framework_record *f, const char *id)
+{
+    list_each_safe (t, &f->unreachable_tasks, struct task_record, link)
+        if (text_is(t->id.text, id))
+            unshelve(t, &f->n_unreachable_tasks);
+    list_each_safe (t, &f->completed_tasks, struct task_record, link)
+        if (t->may_return && text_is(t->id.text, id))
+            unshelve(t, &f->n_completed_tasks);
 }
 
 void task_records_destroy(struct task_record *t)

@@ -62,11 +62,11 @@ static bool acknowledge_again(struct master *m, struct framework_record *f, stru
                               const Pb__StatusUpdate *update)
 {
     const char *id = update->status->task_id->value;
+    const struct task_record *t = task_records_find_completed(f, id, agent_id_text(&a->id));
     Pb__StatusUpdateAcknowledgementMessage message =
         PB__STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE__INIT;
 
-    if (!update->has_uuid || task_records_find(f, id) ||
-        !task_records_find_ended(f, id, agent_id_text(&a->id)))
+    if (!update->has_uuid || !t || !t->acknowledged || task_records_find(f, id))
         return false;
     log_info("status update %s of task %s of framework %s: its end was acknowledged before",
              task_state_name(update->status->state), id, framework_id_text(&f->id));
@@ -187,8 +187,10 @@ void tasks_acknowledge(struct master *m, struct framework_record *f, const Pb__A
         return;
     }
     if (t && t->agent == a && task_state_is_terminal(t->status_update_state) &&
-        memcmp(t->status_update_uuid, uuid->data, UUID_BYTES) == 0)
+        memcmp(t->status_update_uuid, uuid->data, UUID_BYTES) == 0) {
+        t->acknowledged = true;
         task_records_remove(m, t);
+    }
     message.slave_id = (Pb__AgentID *)agent;
     message.framework_id = ((const Pb__FrameworkInfo *)f->info->body)->id;
     message.task_id = (Pb__TaskID *)task;

@@ -46,10 +46,12 @@ struct slot {
     bool linked_remote;                  /* (turn) */
     bool finalizing;                     /* (turn) */
 
-    struct pid pid;         /* (names) owns the id; the process' pid borrows it */
-    struct text *text;      /* (names) the pid's text */
-    struct slot *next_free; /* (names) */
-    UT_hash_handle hh;      /* (names) by pid.id, in the order of spawning */
+    struct pid pid; /* (names) owns the id; the process' pid borrows it */
+    union {
+        struct text *text;      /* (names) the pid's text */
+        struct slot *next_free; /* (names) of a slot that has no process */
+    };
+    UT_hash_handle hh; /* (names) by pid.id, in the order of spawning */
 };
 
 /* Slots never move: chunk i holds SLOT_FIRST_CHUNK << i of them. */
@@ -107,6 +109,13 @@ void worker_enqueue(struct slot *s); /* made runnable by this thread */
 void worker_requeue(struct worker *w, struct slot *s);
 void worker_wake_timekeeper(struct runtime *rt);
 bool worker_all_still(struct runtime *rt);
+/* Nobody else writes this count, so it needs no locked instruction. */
+static inline void worker_count_event(struct worker *w)
+{
+    uint64_t n = atomic_load_explicit(&w->events, memory_order_relaxed);
+
+    atomic_store_explicit(&w->events, n + 1, memory_order_relaxed);
+}
 /* The worker whose thread this is, of whatever runtime, during its turns; else NULL. */
 struct worker *worker_of_thread(void);
 

@@ -8,6 +8,9 @@
  *
  * Code outside of actors asks in the name of the executor: the callback then
  * first travels there as an event, and begins to wait when it arrives.
+ *
+ * A step's callback lies in the room of the future that is its result, and goes
+ * with it: the callback holds the promise of it until its own end.
  */
 #include "process/core.h"
 #include "process/future_private.h"
@@ -52,9 +55,9 @@ struct future *future_ref(struct future *f)
 
 void future_unref(struct future *f)
 {
-    if (!f || !ref_put(&f->ref))
+    if (!f || !future_put(&f->ref))
         return;
-    CHECK(list_is_empty(&f->hooks)); /* a promise keeps its future until the end */
+    CHECK(list_is_empty(&f->hooks) && !f->upstream); /* a promise keeps it until the end */
     if (f->value && f->type->release)
         f->type->release(f->value);
     if (f->value != f->room)
@@ -79,15 +82,16 @@ struct callback {
     struct hook hook; /* first */
     struct event event;
     struct list pending; /* in the process's, by the process only */
-    struct process *process;
-    struct pid pid; /* where it is; borrows no id */
+    struct process *process; /* alive while the hook waits */
     struct future *future;
     enum callback_kind kind;
     unsigned ends; /* which it is for */
-    future_step_f step;
-    future_last_f last;
+    union {
+        future_step_f step;
+        future_last_f last;
+    };
     void *op;
-    struct promise *result; /* of a step */
+    struct future *result; /* of a step */
     bool over;              /* the process ended first */
 };
 
@@ -98,21 +102,24 @@ static struct callback *callback_of(struct event *e)
 
 static void callback_free(struct callback *c)
 {
-    promise_unref(c->result);
     future_unref(c->future);
-    mem_free(c);
+    if (c->result)
+        promise_unref(&c->result->promise);
+    else
+        mem_free(c);
 }
 
 static void run_step(struct callback *c)
 {
+    struct promise *result = &c->result->promise;
     struct future *f = c->future;
 
     if (!(c->ends & 1u << future_state(f)))
-        promise_follow(c->result, future_ref(f));
-    else if (c->ends == ON_READY && future_has_discard(promise_owner(c->result)))
-        promise_discard(c->result);
+        promise_follow(result, future_ref(f));
+    else if (c->ends == ON_READY && future_has_discard(c->result))
+        promise_discard(result);
     else
-        promise_follow(c->result, c->step(c->process, f, c->op));
+        promise_follow(result, c->step(c->process, f, c->op));
 }
 
 static bool is_wanted(const struct callback *c)
@@ -149,9 +156,10 @@ static const struct event_type callback_event = { EVENT_FUTURE, callback_run, ca
 static void fire(struct hook *h, struct future *f UNUSED, struct list *work UNUSED)
 {
     struct callback *c = (struct callback *)h;
+    const struct pid *to = &c->process->pid;
 
     c->event.type = &callback_event;
-    slot_push(c->pid.runtime, c->pid.slot, c->pid.generation, &c->event);
+    slot_push(to->runtime, to->slot, to->generation, &c->event);
 }
 
 /* A last runs, with a future that is DISCARDED, a step and the rest do not. */
@@ -180,8 +188,8 @@ void future_end_process(struct process *p)
         } else {
             c->over = true; /* its event is in our own queue, and frees it */
             callback_end(c);
-            promise_unref(c->result);
-            c->result = NULL;
+            if (c->result)
+                promise_discard(&c->result->promise);
         }
     }
 }
@@ -229,22 +237,18 @@ static void ask(struct callback *c)
 }
 
 /* Takes f. */
-static struct callback *make(enum callback_kind kind, unsigned ends, struct future *f,
-                             struct process *self, void *op)
+static void init(struct callback *c, enum callback_kind kind, unsigned ends, struct future *f,
+                 struct process *self, void *op)
 {
-    struct callback *c = mem_alloc(sizeof *c);
-
     c->hook.fire = fire;
     c->hook.pushes = true;
     list_init(&c->hook.link);
     list_init(&c->pending);
     c->process = self;
-    c->pid = self->pid;
     c->future = f;
     c->kind = kind;
     c->ends = ends;
     c->op = op;
-    return c;
 }
 
 /* ---- steps ---- */
@@ -252,13 +256,13 @@ static struct callback *make(enum callback_kind kind, unsigned ends, struct futu
 static struct future *add_step(unsigned ends, struct future *f, struct process *self,
                                future_step_f step, void *op)
 {
-    struct callback *c = make(STEP, ends, f, self, op);
-    struct future *result;
+    struct future *result = future_create(NULL, sizeof(struct callback));
+    struct callback *c = (struct callback *)result->room;
 
+    init(c, STEP, ends, f, self, op);
     c->step = step;
-    c->result = promise_create(NULL);
-    result = promise_future(c->result);
-    future_discard_with(f, c->result);
+    c->result = result;
+    future_discard_with(f, &result->promise);
     ask(c);
     return result;
 }
@@ -282,8 +286,9 @@ struct future *future_repair(struct future *f, struct process *self, future_step
 
 void future_finally(struct future *f, struct process *self, future_last_f last, void *op)
 {
-    struct callback *c = make(LAST, ON_READY | ON_FAILED | ON_DISCARDED, f, self, op);
+    struct callback *c = mem_alloc(sizeof *c);
 
+    init(c, LAST, ON_READY | ON_FAILED | ON_DISCARDED, f, self, op);
     c->last = last;
     ask(c);
 }
@@ -291,8 +296,9 @@ void future_finally(struct future *f, struct process *self, future_last_f last, 
 static void add_one_end(unsigned ends, struct future *f, struct process *self, future_last_f fn,
                         void *op)
 {
-    struct callback *c = make(ONE_END, ends, future_ref(f), self, op);
+    struct callback *c = mem_alloc(sizeof *c);
 
+    init(c, ONE_END, ends, future_ref(f), self, op);
     c->last = fn;
     c->hook.for_discard = ends == 0;
     ask(c);

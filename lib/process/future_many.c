@@ -80,7 +80,7 @@ static void one_ended(struct hook *h, struct future *f, struct list *work)
     if (m->how == COLLECT && !ready)
         collect_fails(m, f, work);
     else if (m->how == SELECT && ready)
-        future_end_like(promise_owner(m->result), f, work);
+        future_end_like(promise_owner(m->result), future_ref(f), work);
     if (atomic_fetch_sub_explicit(&m->left, 1, memory_order_acq_rel) == 1)
         all_ended(m, work);
     many_unref(m);

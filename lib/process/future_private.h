@@ -43,8 +43,13 @@ struct future {
     struct future *source;          /* has value or error instead */
     pthread_mutex_t lock;
     struct list hooks;
-    alignas(16) char room[]; /* for a value of the type */
+    struct future *upstream; /* PENDING: of which a discard is asked, too; or NULL */
+    alignas(16) char room[]; /* for a value of the type, or what future_create was asked for */
 };
+
+/* PENDING, with a reference for its promise and one for the caller.  extra: how
+ * many bytes of room for the caller's own purposes; then the type is not known yet. */
+struct future *future_create(const struct future_type *type, size_t extra);
 
 /* Adds the hook, or fires it when there is nothing to wait for. */
 void future_hook(struct future *f, struct hook *h, struct list *work);
@@ -52,13 +57,21 @@ void future_hook(struct future *f, struct hook *h, struct list *work);
 bool future_unhook(struct future *f, struct hook *h);
 void future_run_work(struct list *work);
 void future_discard_into(struct future *f, struct list *work);
-/* A discard asked of p's future is asked of source too. */
+/* A discard asked of p's future, which nobody else has seen yet, is asked of
+ * source too. */
 void future_discard_with(struct future *source, struct promise *p);
 
-/* How a future ends: all false when it has ended already. */
+/* How a future ends: all false when it has ended already.  end_like takes source,
+ * which has ended. */
 bool future_end_like(struct future *f, struct future *source, struct list *work);
 bool future_end(struct future *f, enum future_state state, const struct future_type *type,
                 const void *value, const struct error *err, struct list *work);
+
+/* As ref_put, and cheaper for the only owner; there are no weak references. */
+static inline bool future_put(struct ref *r)
+{
+    return atomic_load_explicit(&r->count, memory_order_acquire) == 1 || ref_put(r);
+}
 
 static inline struct future *promise_owner(struct promise *p)
 {

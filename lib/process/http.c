@@ -1,27 +1,39 @@
 /* http.c - what a route's handler sees, and how it answers */
 #include "process/http.h"
 
+#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/error.h"
-#include "base/instant.h"
 #include "base/memory.h"
 #include "base/percent.h"
+#include "process/future.h"
 #include "process/http_private.h"
+
+enum { MAX_PAIRS = 10000 }; /* of a query or form */
 
 /* ---- life ---- */
 
+void http_release_pairs(struct http_pair *pairs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        mem_free(pairs[i].key);
+        mem_free(pairs[i].value);
+    }
+    mem_free(pairs);
+}
+
 static void request_free(struct http_request *r)
 {
-    for (size_t i = 0; i < r->n_query; i++) {
-        mem_free(r->query[i].key);
-        mem_free(r->query[i].value);
-    }
-    mem_free(r->query);
+    http_release_pairs(r->query, r->n_query);
+    http_release_pairs(r->form, r->n_form);
+    promise_unref(r->closed);
+    http_stream_release(r->stream);
+    buffer_release(&r->inflated);
+    pthread_mutex_destroy(&r->lock);
     mem_free(r->raw);
     mem_free(r->path);
     mem_free(r->rest);
@@ -49,15 +61,19 @@ static char *decode(const char *text, size_t length, struct error *err)
     return buffer_take(&out, NULL);
 }
 
-/* "a=1&b=2": the last of a repeated key wins, so it is found from the back. */
-static int decode_query(struct http_request *r, const char *text, size_t length, struct error *err)
+/* The last of a repeated key wins, so it is found from the back. */
+int http_decode_pairs(const char *text, size_t length, struct http_pair **ret_pairs, size_t *ret_n,
+                      struct error *err)
 {
     const char *end = text + length;
     size_t n = 1;
 
     for (const char *c = text; c < end; c++)
         n += *c == '&' || *c == ';';
-    r->query = mem_array(n, sizeof *r->query);
+    if (n > MAX_PAIRS)
+        return error_set(err, E2BIG, "more than %d fields", MAX_PAIRS);
+    *ret_pairs = mem_array(n, sizeof **ret_pairs);
+    *ret_n = 0;
     while (text < end) {
         const char *stop = text;
         while (stop < end && *stop != '&' && *stop != ';')
@@ -65,7 +81,7 @@ static int decode_query(struct http_request *r, const char *text, size_t length,
         if (stop > text) {
             const char *equals = memchr(text, '=', (size_t)(stop - text));
             const char *key_end = equals ? equals : stop, *value = equals ? equals + 1 : stop;
-            struct http_pair *pair = &r->query[r->n_query++];
+            struct http_pair *pair = &(*ret_pairs)[(*ret_n)++];
             pair->key = decode(text, (size_t)(key_end - text), err);
             pair->value = pair->key ? decode(value, (size_t)(stop - value), err) : NULL;
             if (!pair->value)
@@ -84,6 +100,7 @@ static struct http_request *request_alloc(struct runtime *rt)
     ref_get(&r->ref);  /* the hands' */
     ref_init(&r->hands);
     list_init(&r->link);
+    pthread_mutex_init(&r->lock, NULL);
     atomic_init(&r->answered, false);
     r->runtime = rt;
     r->route_rest = "";
@@ -112,7 +129,8 @@ struct http_request *http_request_create(struct runtime *rt, char *raw, struct h
     http_parser_init(parser, r->parser.kind, &r->parser.limits);
     r->path = decode(raw + r->parser.path.at, r->parser.path.length, err);
     if (!r->path || (r->parser.has_query &&
-                     decode_query(r, raw + r->parser.query.at, r->parser.query.length, err) < 0)) {
+                     http_decode_pairs(raw + r->parser.query.at, r->parser.query.length, &r->query,
+                                       &r->n_query, err) < 0)) {
         request_free(r);
         return NULL;
     }
@@ -175,16 +193,61 @@ const char *http_request_header(const struct http_request *r, const char *name)
     return value ? r->raw + value->at : NULL;
 }
 
+static const char *find_pair(const struct http_pair *pairs, size_t n, const char *key)
+{
+    while (n-- > 0)
+        if (strcmp(pairs[n].key, key) == 0)
+            return pairs[n].value;
+    return NULL;
+}
+
 const char *http_request_query(const struct http_request *r, const char *key)
 {
-    for (size_t i = r->n_query; i-- > 0;)
-        if (strcmp(r->query[i].key, key) == 0)
-            return r->query[i].value;
-    return NULL;
+    return find_pair(r->query, r->n_query, key);
+}
+
+static bool has_form(const struct http_request *r)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    const char *type = http_request_header(r, "Content-Type");
+
+    if (strcmp(http_request_method(r), "POST") != 0)
+        return false;
+    return !type || (strncasecmp(type, form, sizeof form - 1) == 0 &&
+                     strchr("; \t", type[sizeof form - 1]) != NULL);
+}
+
+static void decode_form(struct http_request *r)
+{
+    struct http_pair *pairs = NULL;
+    size_t n = 0, size;
+    const char *body = http_request_body(r, &size);
+
+    r->has_form = true;
+    if (has_form(r) && http_decode_pairs(body, size, &pairs, &n, NULL) < 0) {
+        http_release_pairs(pairs, n);
+        return;
+    }
+    r->form = pairs;
+    r->n_form = n;
+}
+
+const char *http_request_form(struct http_request *r, const char *key)
+{
+    pthread_mutex_lock(&r->lock);
+    if (!r->has_form)
+        decode_form(r);
+    pthread_mutex_unlock(&r->lock);
+    return find_pair(r->form, r->n_form, key);
 }
 
 const char *http_request_body(const struct http_request *r, size_t *ret_size)
 {
+    if (r->was_inflated) {
+        if (ret_size)
+            *ret_size = buffer_length(&r->inflated);
+        return buffer_data(&r->inflated);
+    }
     if (ret_size)
         *ret_size = r->parser.body.length;
     return r->raw + r->parser.body.at;
@@ -195,31 +258,84 @@ struct address http_request_peer(const struct http_request *r)
     return r->peer;
 }
 
+/* ---- its end ---- */
+
+static struct future *already(enum http_request_end end)
+{
+    struct promise *p;
+    struct future *f;
+
+    if (end == HTTP_REQUEST_GONE)
+        return future_ready(&future_nothing, NULL);
+    p = promise_create(&future_nothing);
+    f = promise_future(p);
+    promise_unref(p); /* unsettled: DISCARDED */
+    return f;
+}
+
+struct future *http_request_closed(struct http_request *r)
+{
+    enum http_request_end end;
+    struct future *f = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    end = r->end;
+    if (end == HTTP_REQUEST_OPEN) {
+        if (!r->closed)
+            r->closed = promise_create(&future_nothing);
+        f = promise_future(r->closed);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return f ? f : already(end);
+}
+
+void http_request_ends(struct http_request *r, enum http_request_end end)
+{
+    struct promise *closed = NULL;
+
+    pthread_mutex_lock(&r->lock);
+    if (r->end == HTTP_REQUEST_OPEN) {
+        r->end = end;
+        closed = r->closed;
+        r->closed = NULL;
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (closed && end == HTTP_REQUEST_GONE)
+        promise_set(closed, &future_nothing, NULL);
+    promise_unref(closed); /* unsettled: DISCARDED */
+}
+
 /* ---- answering ---- */
 
-/* Whoever passes here first answers; a second one broke the rule. */
-static void begin_answer(struct http_request *r, int status, const char *content_type)
+void http_request_begin_answer(struct http_request *r, int status, const char *content_type)
 {
     CHECK(!atomic_exchange_explicit(&r->answered, true, memory_order_acq_rel));
     r->status = status;
     r->content_type = content_type ? mem_strdup(content_type) : NULL;
 }
 
+/* The body is there. */
+static void finish_answer(struct http_request *r)
+{
+    http_request_ends(r, HTTP_REQUEST_DONE);
+    http_connection_answered(r);
+}
+
 void http_answer(struct http_request *r, int status, const char *content_type, const void *body,
                  size_t size)
 {
-    begin_answer(r, status, content_type);
+    http_request_begin_answer(r, status, content_type);
     buffer_append(&r->body, body, size);
-    http_connection_answered(r);
+    finish_answer(r);
 }
 
 void http_answer_buffer(struct http_request *r, int status, const char *content_type,
                         struct buffer *body)
 {
-    begin_answer(r, status, content_type);
+    http_request_begin_answer(r, status, content_type);
     r->body = *body;
     buffer_init(body);
-    http_connection_answered(r);
+    finish_answer(r);
 }
 
 void http_standard_body(int status, struct buffer *out)
@@ -263,6 +379,8 @@ void http_answer_json(struct http_request *r, struct buffer *json)
 /* Control characters are left out: a value may hold a stranger's text. */
 void http_answer_header(struct http_request *r, const char *name, const char *value)
 {
+    if (strcasecmp(name, "Content-Encoding") == 0)
+        r->encoded = true;
     buffer_printf(&r->headers, "%s: ", name);
     for (; *value; value++)
         if ((unsigned char)*value >= ' ' && *value != 0x7f)
@@ -281,91 +399,4 @@ bool http_require_method(struct http_request *r, const char *method)
                       "405 Method Not Allowed. Expecting one of { '%s' }, but received '%s'.",
                       method, http_request_method(r));
     return false;
-}
-
-/* ---- how it is written ---- */
-
-static const struct {
-    int status;
-    const char *text;
-} statuses[] = {
-    { 100, "Continue" },
-    { 101, "Switching Protocols" },
-    { 200, "OK" },
-    { 201, "Created" },
-    { 202, "Accepted" },
-    { 203, "Non-Authoritative Information" },
-    { 204, "No Content" },
-    { 205, "Reset Content" },
-    { 206, "Partial Content" },
-    { 300, "Multiple Choices" },
-    { 301, "Moved Permanently" },
-    { 302, "Found" },
-    { 303, "See Other" },
-    { 304, "Not Modified" },
-    { 305, "Use Proxy" },
-    { 307, "Temporary Redirect" },
-    { 400, "Bad Request" },
-    { 401, "Unauthorized" },
-    { 402, "Payment Required" },
-    { 403, "Forbidden" },
-    { 404, "Not Found" },
-    { 405, "Method Not Allowed" },
-    { 406, "Not Acceptable" },
-    { 407, "Proxy Authentication Required" },
-    { 408, "Request Time-out" },
-    { 409, "Conflict" },
-    { 410, "Gone" },
-    { 411, "Length Required" },
-    { 412, "Precondition Failed" },
-    { 413, "Request Entity Too Large" },
-    { 414, "Request-URI Too Large" },
-    { 415, "Unsupported Media Type" },
-    { 416, "Requested range not satisfiable" },
-    { 417, "Expectation Failed" },
-    { 431, "Request Header Fields Too Large" },
-    { 500, "Internal Server Error" },
-    { 501, "Not Implemented" },
-    { 502, "Bad Gateway" },
-    { 503, "Service Unavailable" },
-    { 504, "Gateway Time-out" },
-    { 505, "HTTP Version not supported" },
-};
-
-const char *http_status_text(int status)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
-        if (statuses[i].status == status)
-            return statuses[i].text;
-    return "Unknown";
-}
-
-/* The C library's strftime would speak the language of the environment. */
-void http_format_date(struct instant wall, char text[HTTP_DATE_TEXT])
-{
-    static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-    time_t seconds = (time_t)(wall.ns / 1000000000);
-    struct tm t;
-
-    gmtime_r(&seconds, &t);
-    snprintf(text, HTTP_DATE_TEXT, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[t.tm_wday % 7],
-             (unsigned)t.tm_mday % 32, months[t.tm_mon % 12], (unsigned)(t.tm_year + 1900) % 10000,
-             (unsigned)t.tm_hour % 24, (unsigned)t.tm_min % 60, (unsigned)t.tm_sec % 61);
-}
-
-void http_format_head(struct buffer *out, const struct http_request *r, const char *date)
-{
-    buffer_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, http_status_text(r->status),
-                  date);
-    if (r->content_type)
-        buffer_printf(out, "Content-Type: %s\r\n", r->content_type);
-    if (buffer_length(&r->headers) > 0)
-        buffer_append(out, buffer_data(&r->headers), buffer_length(&r->headers));
-    if (r->close)
-        buffer_append_text(out, "Connection: close\r\n");
-    else if (r->keep_alive_1_0)
-        buffer_append_text(out, "Connection: Keep-Alive\r\n");
-    buffer_printf(out, "Content-Length: %zu\r\n\r\n", buffer_length(&r->body));
 }

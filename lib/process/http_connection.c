@@ -11,56 +11,26 @@
  * and reading goes on when the mark has come out of it (or died with it), by
  * which time everything before it has been handled.
  */
-#include "process/http_connection.h"
-
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "process/host.h"
-#include "process/runtime_private.h"
+#include "process/http_connection_private.h"
+#include "process/http_gzip.h"
 #include "process/wire.h"
 
 enum {
-    READ_BYTES = 16 * 1024, /* room that is made for a read */
+    READ_BYTES = 16 * 1024, /* one read, onto the stack: an idle connection keeps no room for it */
     READS_PER_TURN = 16,
-    MAX_PIPELINED = 128,    /* unanswered requests before reading stops */
-    COPY_BYTES = 16 * 1024, /* bodies up to this are copied behind their heads */
-    DISCARDED_READS = 16    /* of what an erring peer has sent, before the close */
+    MAX_PIPELINED = 128,         /* unanswered requests before reading stops */
+    PROGRESS_BYTES = 16 * 1024   /* that a peer must move in a time-out, to be given another */
 };
 
-struct http_connection {
-    struct ref ref;
-    struct http_shard *shard;
-    struct stream *stream; /* NULL: closed */
-    struct list link;      /* shard->connections */
-    struct list waiting;   /* shard->waiting while a request is incomplete */
-    struct instant waits_since;
-    struct turn_hook hook;
-    bool hooked;
-
-    struct buffer in;
-    struct http_parser parser;
-    bool at_end;  /* the peer sends nothing more */
-    bool closing; /* we read nothing more; closed when all is written */
-    bool refused; /* ... because of what the peer has sent */
-    bool paused;  /* until a mailbox has been emptied */
-    bool said_continue;
-
-    struct list requests;     /* in order of arrival */
-    size_t n_requests, held;  /* held: bytes of bodies that are ready, not yet below */
-    struct buffer out, large; /* large: a body that is written from where it is */
-};
-
-static const struct runtime_options *options_of(const struct http_connection *c)
-{
-    return runtime_get_options(c->shard->runtime);
-}
-
-static void connection_ref(struct http_connection *c)
+void http_connection_ref(struct http_connection *c)
 {
     ref_get(&c->ref);
 }
@@ -77,13 +47,7 @@ void http_connection_unref(struct http_connection *c)
     mem_free(c);
 }
 
-static void request_forget(struct http_connection *c, struct http_request *r)
-{
-    list_remove(&r->link);
-    c->n_requests--;
-    http_request_drop_memory(r);
-}
-
+/* Those who are about to answer are told, and may: it goes nowhere then. */
 void http_connection_close(struct http_connection *c)
 {
     if (!c->stream)
@@ -93,9 +57,12 @@ void http_connection_close(struct http_connection *c)
     list_remove(&c->link);
     list_remove(&c->waiting);
     http_server_closed(c->shard->server);
-    list_each_safe (r, &c->requests, struct http_request, link)
+    list_each_safe (r, &c->requests, struct http_request, link) {
         if (r->ready)
-            request_forget(c, r);
+            http_connection_forget(c, r);
+        else
+            http_request_ends(r, HTTP_REQUEST_GONE);
+    }
     http_connection_unref(c);
 }
 
@@ -105,231 +72,35 @@ void http_connection_close_all(struct http_shard *shard)
         http_connection_close(c);
 }
 
-/* ---- writing ---- */
-
-static void turn_ends(struct turn_hook *hook);
-
-static void write_at_turn_end(struct http_connection *c)
-{
-    if (c->hooked || !c->stream)
-        return;
-    c->hooked = true;
-    connection_ref(c);
-    worker_at_turn_end(c->shard->worker, &c->hook);
-}
-
-/* One answer behind what is to be written. */
-static void put_answer(struct http_connection *c, struct http_request *r)
-{
-    http_format_head(&c->out, r, http_server_date(c->shard));
-    c->held -= buffer_length(&r->body);
-    if (!r->without_body) {
-        if (buffer_length(&r->body) > COPY_BYTES) {
-            c->large = r->body;
-            buffer_init(&r->body);
-        } else {
-            buffer_append(&c->out, buffer_data(&r->body), buffer_length(&r->body));
-        }
-    }
-    if (r->close)
-        c->closing = true;
-    request_forget(c, r);
-}
-
-/* Behind an answer that closes nothing more is said. */
-static void take_ready(struct http_connection *c)
-{
-    struct http_request *r;
-
-    while (buffer_length(&c->large) == 0 &&
-           (r = list_first(&c->requests, struct http_request, link)) && r->ready) {
-        bool last = r->close;
-        put_answer(c, r);
-        if (last) {
-            list_each_safe (rest, &c->requests, struct http_request, link)
-                if (rest->ready)
-                    request_forget(c, rest);
-            break;
-        }
-    }
-}
-
-static void consume_written(struct http_connection *c, size_t written)
-{
-    size_t first = buffer_length(&c->out) < written ? buffer_length(&c->out) : written;
-
-    buffer_consume(&c->out, first);
-    buffer_consume(&c->large, written - first);
-    if (buffer_length(&c->large) == 0)
-        buffer_release(&c->large);
-}
-
-static size_t unsent(const struct http_connection *c)
-{
-    return buffer_length(&c->out) + buffer_length(&c->large) + c->held;
-}
-
-/* False when the connection is closed. */
-static bool write_ready(struct http_connection *c)
-{
-    struct error err;
-
-    for (;;) {
-        take_ready(c);
-        struct stream_bytes v[] = { { buffer_data(&c->out), buffer_length(&c->out) },
-                                    { buffer_data(&c->large), buffer_length(&c->large) } };
-        if (v[0].size + v[1].size == 0)
-            break;
-        ssize_t n = stream_write(c->stream, v, v[1].size ? 2 : 1, &err);
-        if (n < 0 && err.code == EAGAIN)
-            break;
-        if (n < 0) {
-            http_connection_close(c);
-            return false;
-        }
-        consume_written(c, (size_t)n);
-    }
-    if (buffer_length(&c->out) == 0)
-        buffer_release(&c->out);
-    if (unsent(c) > options_of(c)->max_output_bytes) {
-        char peer[ADDRESS_TEXT];
-        log_warning("connection from %s closed: it does not read our answers",
-                    address_format(stream_peer(c->stream), peer));
-        http_server_count(c->shard->runtime, "process/http_connections_not_reading");
-        http_connection_close(c);
-        return false;
-    }
-    return true;
-}
-
-/* What is still unread would make the kernel answer the close with a reset,
- * which may overtake our answer: read what is there, but not for ever. */
-static void discard_input(struct http_connection *c)
-{
-    char bytes[READ_BYTES];
-
-    for (int i = 0; i < DISCARDED_READS; i++)
-        if (stream_read(c->stream, bytes, sizeof bytes, NULL) <= 0)
-            return;
-}
-
-static bool may_read(const struct http_connection *c)
-{
-    return !c->closing && !c->paused && !c->at_end && c->n_requests < MAX_PIPELINED;
-}
-
-/* After writing: close, or wait for what may come. */
-static void settle(struct http_connection *c)
-{
-    bool empty = unsent(c) == 0;
-
-    if (empty && (c->closing || (c->at_end && !c->paused && c->n_requests == 0))) {
-        if (c->refused)
-            discard_input(c);
-        http_connection_close(c);
-        return;
-    }
-    stream_want(c->stream, may_read(c), buffer_length(&c->out) + buffer_length(&c->large) > 0);
-}
-
-static void parse_input(struct http_connection *c);
-
-static void turn_ends(struct turn_hook *hook)
-{
-    struct http_connection *c = container_of(hook, struct http_connection, hook);
-
-    c->hooked = false;
-    if (c->stream && write_ready(c)) {
-        parse_input(c); /* requests that waited for the queue to become shorter */
-        settle(c);
-    }
-    http_connection_unref(c);
-}
-
-/* ---- answers of ours, and of others ---- */
-
-static void enqueue(struct http_connection *c, struct http_request *r)
-{
-    connection_ref(c);
-    r->connection = c;
-    list_append(&c->requests, &r->link);
-    c->n_requests++;
-    c->held += r->ready ? buffer_length(&r->body) : 0;
-}
-
-/* Nothing is before it: what is appended to `out` stands in its place. */
-static bool may_write_directly(const struct http_connection *c)
-{
-    return c->n_requests == 0 && buffer_length(&c->large) == 0;
-}
-
-/* In its place among the answers. */
-static void say(struct http_connection *c, int status, const char *text, bool close)
-{
-    struct http_request *r = http_request_canned(
-        c->shard->runtime, status, text ? HTTP_TEXT_PLAIN : NULL, text, text ? strlen(text) : 0);
-
-    r->close = close;
-    r->keep_alive_1_0 = !close && c->parser.minor == 0 && c->parser.head_done;
-    enqueue(c, r);
-    http_request_drop_memory(r); /* there are no hands */
-    write_at_turn_end(c);
-}
+/* ---- answers of ours ---- */
 
 static void say_standard(struct http_connection *c, int status, bool close)
 {
     CLEANUP(buffer_release) struct buffer body = BUFFER_INIT;
 
     http_standard_body(status, &body);
-    say(c, status, buffer_data(&body), close);
+    http_connection_say(c, status, buffer_data(&body), close);
 }
 
 static void refuse(struct http_connection *c, int status, const char *reason)
 {
     list_remove(&c->waiting);
-    c->refused = true;
-    say(c, status, reason, true);
-    c->at_end = true;
+    c->refused = c->last = true;
+    http_connection_say(c, status, reason, true);
     buffer_release(&c->in);
-}
-
-static void answer_arrived(void *arg)
-{
-    struct http_request *r = arg;
-    struct http_connection *c = r->connection;
-
-    r->ready = true;
-    if (!c->stream) {
-        request_forget(c, r);
-    } else {
-        c->held += buffer_length(&r->body);
-        write_at_turn_end(c);
-    }
-    http_request_drop_memory(r);
-}
-
-void http_connection_answered(struct http_request *r)
-{
-    struct worker *worker = r->connection->shard->worker;
-
-    ref_get(&r->ref);
-    if (worker_current(r->runtime) == worker)
-        answer_arrived(r);
-    else
-        worker_post(worker, answer_arrived, r);
 }
 
 /* 202: what almost every message gets, without a detour through the queue. */
 static void accept_message(struct http_connection *c, bool close)
 {
-    if (close || c->parser.minor == 0 || !may_write_directly(c)) {
-        say(c, 202, NULL, close);
+    if (close || c->parser.minor == 0 || !http_connection_may_append(c)) {
+        http_connection_say(c, 202, NULL, close);
         return;
     }
     buffer_append_text(&c->out, "HTTP/1.1 202 Accepted\r\nDate: ");
     buffer_append_text(&c->out, http_server_date(c->shard));
     buffer_append_text(&c->out, "\r\nContent-Length: 0\r\n\r\n");
-    write_at_turn_end(c);
+    http_connection_write_later(c);
 }
 
 /* ---- backpressure ---- */
@@ -340,8 +111,8 @@ static void resume(void *arg)
 
     c->paused = false;
     if (c->stream) {
-        parse_input(c);
-        write_at_turn_end(c);
+        http_connection_parse(c);
+        http_connection_write_later(c);
     }
     http_connection_unref(c);
 }
@@ -363,10 +134,10 @@ static void mark_release(void *args)
 static void pause_if_over_limit(struct http_connection *c, const struct pid *to)
 {
     if (c->paused ||
-        process_backlog(c->shard->runtime, to->slot) < options_of(c)->max_mailbox_events)
+        process_backlog(c->shard->runtime, to->slot) < http_connection_options(c)->max_mailbox_events)
         return;
     c->paused = true;
-    connection_ref(c);
+    http_connection_ref(c);
     http_server_count(c->shard->runtime, "process/connections_paused");
     struct mark mark = { c };
     process_dispatch(to, mark_passed, &mark, sizeof mark, mark_release);
@@ -384,7 +155,7 @@ static void receive_message(struct http_connection *c, const char *data)
     int status;
 
     if (wire_parse(&c->parser, data, &m, &status, &err) < 0) {
-        say(c, status, err.text, close);
+        http_connection_say(c, status, err.text, close);
         return;
     }
     runtime_parse_pid(rt, m.from, &from, NULL); /* what is no PID is delivered as from nobody */
@@ -415,6 +186,70 @@ static char *take_bytes(struct http_connection *c, size_t size)
     return raw;
 }
 
+/* ---- bodies that come as gzip: inflated on a helper thread, nothing is parsed meanwhile ---- */
+
+struct inflation {
+    struct http_request *request;
+    struct http_connection *connection; /* a reference */
+    bool worked;
+    int status;
+    struct error error;
+};
+
+static void inflate_body(void *arg)
+{
+    struct inflation *job = arg;
+    struct http_request *r = job->request;
+    const struct http_part *body = &r->parser.body;
+
+    job->worked = true;
+    job->status = http_gzip_inflate(r->raw + body->at, body->length,
+                                    http_connection_options(job->connection)->max_body_bytes,
+                                    &r->inflated, &job->error);
+}
+
+static void inflated(void *arg)
+{
+    struct inflation *job = arg;
+    struct http_request *r = job->request;
+
+    if (job->worked && job->status == 0) {
+        r->was_inflated = true;
+        http_route_request(r);
+    } else {
+        if (job->worked)
+            http_answer_error(r, job->error.code == EFBIG ? 413 : 400, "%s", job->error.text);
+        http_request_unref(r);
+    }
+    resume(job->connection);
+    mem_free(job);
+}
+
+static void inflate_done(void *arg)
+{
+    struct inflation *job = arg;
+
+    worker_post(job->connection->shard->worker, inflated, job);
+}
+
+static void inflate_aside(struct http_connection *c, struct http_request *r)
+{
+    struct inflation *job = mem_alloc(sizeof *job);
+
+    job->request = r;
+    job->connection = c;
+    http_connection_ref(c);
+    c->paused = true;
+    host_async(worker_loop(c->shard->worker), inflate_body, inflate_done, job);
+}
+
+static bool comes_as_gzip(const struct http_request *r)
+{
+    const char *encoding = http_request_header(r, "Content-Encoding");
+
+    return encoding && strcasecmp(encoding, "gzip") == 0 && r->parser.body.length > 0;
+}
+
 static void receive_request(struct http_connection *c)
 {
     bool close = !c->parser.keep_alive;
@@ -424,18 +259,21 @@ static void receive_request(struct http_connection *c)
 
     raw = take_bytes(c, c->parser.consumed);
     if (raw[c->parser.path.at] != '/' || c->parser.path.length == 0) {
-        say(c, 400, "Request URL path must start with '/'", close);
+        http_connection_say(c, 400, "Request URL path must start with '/'", close);
         mem_free(raw);
         return;
     }
     r = http_request_create(c->shard->runtime, raw, &c->parser, &err);
     if (!r) {
-        say(c, 400, err.text, close);
+        http_connection_say(c, 400, err.text, close);
         return;
     }
     r->peer = stream_peer(c->stream);
-    enqueue(c, r);
-    http_route_request(r);
+    http_connection_enqueue(c, r);
+    if (comes_as_gzip(r))
+        inflate_aside(c, r);
+    else
+        http_route_request(r);
 }
 
 static void receive(struct http_connection *c)
@@ -443,7 +281,7 @@ static void receive(struct http_connection *c)
     list_remove(&c->waiting);
     c->said_continue = false;
     if (!c->parser.keep_alive)
-        c->at_end = true;
+        c->last = true;
     if (wire_is_message(&c->parser, buffer_data(&c->in))) {
         receive_message(c, buffer_data(&c->in));
         buffer_consume(&c->in, c->parser.consumed);
@@ -453,30 +291,37 @@ static void receive(struct http_connection *c)
     http_parser_restart(&c->parser);
 }
 
+/* ---- reading ---- */
+
+void http_connection_wait(struct http_connection *c)
+{
+    if (!list_is_empty(&c->waiting))
+        return;
+    c->waits_since = runtime_now(c->shard->runtime);
+    c->progress = 0;
+    list_append(&c->shard->waiting, &c->waiting);
+    http_server_set_alarm(c->shard);
+}
+
 /* A request has begun and is not whole. */
 static void wait_for_rest(struct http_connection *c)
 {
     if (c->parser.head_done && c->parser.expects_continue && !c->said_continue &&
-        may_write_directly(c)) {
+        http_connection_may_append(c)) {
         c->said_continue = true;
         buffer_append_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
-        write_at_turn_end(c);
+        http_connection_write_later(c);
     }
-    if (list_is_empty(&c->waiting)) {
-        c->waits_since = runtime_now(c->shard->runtime);
-        list_append(&c->shard->waiting, &c->waiting);
-        http_server_set_alarm(c->shard);
-    }
+    http_connection_wait(c);
 }
 
-/* Ours to give up: the last request said so, or the peer broke the rules. */
 static bool may_parse(const struct http_connection *c)
 {
     return c->stream && !c->closing && !c->paused && buffer_length(&c->in) > 0 &&
            c->n_requests < MAX_PIPELINED;
 }
 
-static void parse_input(struct http_connection *c)
+void http_connection_parse(struct http_connection *c)
 {
     while (may_parse(c)) {
         switch (http_parser_run(&c->parser, buffer_data(&c->in), buffer_length(&c->in))) {
@@ -489,48 +334,73 @@ static void parse_input(struct http_connection *c)
         case HTTP_PARSER_REFUSED:
             refuse(c, c->parser.status, c->parser.reason);
             return;
-        case HTTP_PARSER_DONE: {
-            bool last = !c->parser.keep_alive;
+        case HTTP_PARSER_DONE:
             receive(c);
-            if (last)
+            if (c->last)
                 buffer_release(&c->in);
             break;
-        }
         }
     }
     if (buffer_length(&c->in) == 0)
         buffer_release(&c->in); /* an idle connection keeps no memory */
-    list_remove(&c->waiting);
+    /* Of who is to read what is left, the time goes on. */
+    if (!http_connection_is_leaving(c) || buffer_length(&c->out) + buffer_length(&c->large) == 0)
+        list_remove(&c->waiting);
 }
 
+/* Also behind the last request: only so is it seen that the peer goes. */
+bool http_connection_may_read(const struct http_connection *c)
+{
+    return !c->closing && !c->paused && !c->at_end && (c->last || c->n_requests < MAX_PIPELINED);
+}
+
+static void take_input(struct http_connection *c, const char *bytes, size_t size)
+{
+    if (c->last)
+        return;
+    if (c->parser.head_done)
+        c->progress += size;
+    buffer_append(&c->in, bytes, size);
+    http_connection_parse(c);
+}
+
+/* Whoever waits with an answer is told; it may still come, and is written. */
+static void peer_ends(struct http_connection *c)
+{
+    c->at_end = true;
+    list_remove(&c->waiting);
+    list_each_safe (r, &c->requests, struct http_request, link)
+        http_request_ends(r, HTTP_REQUEST_GONE);
+}
+
+/* A read that did not fill the room was the last for now: no second one to hear so. */
 static void readable(void *arg)
 {
     struct http_connection *c = arg;
     struct error err;
-    ssize_t n = 0;
+    char bytes[READ_BYTES];
+    ssize_t n = sizeof bytes;
 
-    for (int i = 0; i < READS_PER_TURN && may_read(c); i++) {
-        n = stream_read(c->stream, buffer_reserve(&c->in, READ_BYTES), READ_BYTES, &err);
-        if (n <= 0)
-            break;
-        buffer_commit(&c->in, (size_t)n);
-        parse_input(c);
+    for (int i = 0; i < READS_PER_TURN && n == sizeof bytes && http_connection_may_read(c); i++) {
+        n = stream_read(c->stream, bytes, sizeof bytes, &err);
+        if (n > 0)
+            take_input(c, bytes, (size_t)n);
     }
     if (n < 0 && err.code != EAGAIN) {
         http_connection_close(c);
         return;
     }
-    if (n == 0 && may_read(c)) {
-        c->at_end = true;
-        list_remove(&c->waiting);
-    }
-    write_at_turn_end(c);
+    if (n == 0)
+        peer_ends(c);
+    http_connection_write_later(c);
 }
 
 static void writable(void *arg)
 {
-    write_at_turn_end(arg);
+    http_connection_write_later(arg);
 }
+
+/* ---- life ---- */
 
 void http_connection_open(struct http_shard *shard, struct stream *stream)
 {
@@ -543,14 +413,30 @@ void http_connection_open(struct http_shard *shard, struct stream *stream)
     ref_init(&c->ref);
     c->shard = shard;
     c->stream = stream;
-    c->hook.fn = turn_ends;
-    list_init(&c->hook.link);
     list_init(&c->waiting);
-    list_init(&c->requests);
+    http_connection_begin_output(c);
     list_append(&shard->connections, &c->link);
     http_parser_init(&c->parser, HTTP_PARSER_REQUEST, &limits);
     stream_attach(stream, worker_loop(shard->worker), &events, c);
     stream_want(stream, true, false);
+}
+
+/* A body that goes on arriving, and an answer that goes on being read, have the
+ * time anew: only a head must come as a whole in one time-out. */
+static void be_late(struct http_connection *c)
+{
+    struct runtime *rt = c->shard->runtime;
+
+    list_remove(&c->waiting);
+    if (c->progress >= PROGRESS_BYTES) {
+        http_connection_wait(c);
+    } else if (http_connection_is_leaving(c)) {
+        http_server_count(rt, "process/http_connections_not_reading");
+        http_connection_close(c);
+    } else {
+        http_server_count(rt, "process/http_requests_timed_out");
+        refuse(c, 408, "The request did not arrive in time");
+    }
 }
 
 /* Those that began first stand first. */
@@ -565,7 +451,6 @@ void http_connection_expire(struct http_shard *shard)
             http_server_set_alarm(shard);
             return;
         }
-        http_server_count(rt, "process/http_requests_timed_out");
-        refuse(c, 408, "The request did not arrive in time");
+        be_late(c);
     }
 }

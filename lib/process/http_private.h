@@ -7,6 +7,7 @@
 #ifndef HTTP_PRIVATE_H
 #define HTTP_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -19,11 +20,15 @@
 
 struct http_connection;
 struct instant;
+struct promise;
 struct runtime;
 
 struct http_pair {
     char *key, *value;
 };
+
+/* What has become of a request, as http_request_closed tells it. */
+enum http_request_end { HTTP_REQUEST_OPEN, HTTP_REQUEST_GONE, HTTP_REQUEST_DONE };
 
 struct http_request {
     struct ref ref;   /* the memory: the queue's, and one for all hands together */
@@ -39,15 +44,46 @@ struct http_request {
     const char *route_rest; /* in rest: what follows the route's path */
     struct http_pair *query;
     size_t n_query;
+    struct buffer inflated; /* the body, when it came as gzip */
+    bool was_inflated;
+
+    pthread_mutex_t lock; /* of these, and of the stream's: */
+    enum http_request_end end;
+    struct promise *closed; /* somebody wants to know of its end */
+    bool has_form;          /* decoded into `form` */
+    struct http_pair *form;
+    size_t n_form;
 
     _Atomic bool answered;                    /* by the one who may now write the answer */
-    bool ready;                               /* the answer is complete; its worker's */
+    bool ready;                               /* the answer may be written; its worker's */
     bool without_body, close, keep_alive_1_0; /* how it is written */
+    bool encoded;                             /* the answer has a Content-Encoding */
     int status;
     char *content_type;
     struct buffer headers; /* "Name: value\r\n"... */
     struct buffer body;
+    struct http_stream *stream; /* instead of a body */
 };
+
+/* A streamed answer.  It lives in its request; the handles hold one hand. */
+struct http_stream {
+    struct ref ref; /* the handles */
+    struct http_request *request;
+    size_t limit; /* of unsent bytes */
+    bool chunked;
+
+    struct buffer queue; /* chunks, not yet the connection's; the request's lock, as all below */
+    size_t moved;        /* bytes that the connection has and has not written */
+    bool ended, failed;
+    bool dead;           /* nothing will be written any more */
+    bool overflowed;
+    bool told;           /* the connection's worker will come and look */
+
+    size_t held; /* of the queue, as the connection counts it; its worker's, as the next */
+    bool begun;  /* the head is written */
+};
+
+enum http_stream_state { HTTP_STREAM_OPEN, HTTP_STREAM_ENDED, HTTP_STREAM_FAILED };
 
 /* Takes raw (NUL-terminated) and the parser, which has seen it.  NULL with the
  * reason when its URL cannot be decoded; all is released then. */
@@ -57,6 +93,23 @@ struct http_request *http_request_create(struct runtime *rt, char *raw, struct h
 struct http_request *http_request_canned(struct runtime *rt, int status, const char *content_type,
                                          const void *body, size_t size);
 void http_request_drop_memory(struct http_request *r); /* the queue's reference */
+/* Who has asked is told, once. */
+void http_request_ends(struct http_request *r, enum http_request_end end);
+/* Whoever passes here answers; a second one broke the rule. */
+void http_request_begin_answer(struct http_request *r, int status, const char *content_type);
+/* "a=1&b=2": -1 with the reason, and what was decoded so far. */
+int http_decode_pairs(const char *text, size_t length, struct http_pair **ret_pairs, size_t *ret_n,
+                      struct error *err);
+void http_release_pairs(struct http_pair *pairs, size_t n);
+bool http_accepts_encoding(const struct http_request *r, const char *encoding);
+
+/* http_stream.c, for the connection; on its worker. */
+void http_stream_release(struct http_stream *s);
+/* There is something new: how much waits in the queue.  False: it is over the limit. */
+bool http_stream_look(struct http_stream *s, size_t *ret_queued);
+enum http_stream_state http_stream_take(struct http_stream *s, struct buffer *out);
+void http_stream_written(struct http_stream *s, size_t unsent); /* of `out` */
+void http_stream_die(struct http_stream *s);
 
 /* The head of an answer, and its end: appended.  date: "Sun, 22 Nov ... GMT". */
 void http_format_head(struct buffer *out, const struct http_request *r, const char *date);
@@ -64,8 +117,9 @@ void http_format_head(struct buffer *out, const struct http_request *r, const ch
 void http_format_date(struct instant wall, char text[HTTP_DATE_TEXT]);
 void http_standard_body(int status, struct buffer *out); /* "404 Not Found." */
 
-/* http_connection.c: the answer is complete.  Any thread, once. */
+/* http_connection_output.c: the answer may be written.  Any thread, once. */
 void http_connection_answered(struct http_request *r);
+void http_connection_stream_changed(struct http_request *r); /* any thread */
 /* The connection of a request whose memory ends. */
 void http_connection_unref(struct http_connection *c);
 

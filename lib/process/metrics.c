@@ -22,12 +22,15 @@
 #include "base/memory.h"
 #include "process/host.h"
 #include "process/http.h"
+#include "process/metrics_timer.h"
 #include "process/runtime_private.h"
 #include "process/typed.h"
 
 /* Atomic, relaxed: numbers of their own, which order nothing else. */
 struct counter { _Atomic uint64_t value; char *name; UT_hash_handle hh; };
 struct gauge { _Atomic double value; char *name; UT_hash_handle hh; };
+
+struct timer_row { struct metrics_timer *timer; char *name; UT_hash_handle hh; };
 
 /* The table of one process. */
 struct pull { struct list link; struct pid pid; const struct metrics_pull *table; };
@@ -37,6 +40,7 @@ struct metrics {
     pthread_mutex_t lock;           /* guards all below, not the values */
     struct counter *counters;
     struct gauge *gauges;
+    struct timer_row *timers;
     struct list pulls;
 };
 
@@ -63,6 +67,7 @@ void metrics_destroy(struct metrics *m)
 {
     struct counter *c, *next_counter;
     struct gauge *g, *next_gauge;
+    struct timer_row *t, *next_timer;
 
     HASH_ITER (hh, m->counters, c, next_counter) {
         HASH_DEL(m->counters, c);
@@ -73,6 +78,12 @@ void metrics_destroy(struct metrics *m)
         HASH_DEL(m->gauges, g);
         mem_free(g->name);
         mem_free(g);
+    }
+    HASH_ITER (hh, m->timers, t, next_timer) {
+        HASH_DEL(m->timers, t);
+        metrics_timer_destroy(t->timer);
+        mem_free(t->name);
+        mem_free(t);
     }
     list_each_safe (p, &m->pulls, struct pull, link)
         pull_destroy(p);
@@ -127,6 +138,23 @@ void gauge_set(struct gauge *g, double value)
     atomic_store_explicit(&g->value, value, memory_order_relaxed);
 }
 
+struct metrics_timer *metrics_timer(struct runtime *rt, const char *name, struct duration window)
+{
+    struct metrics *m = runtime_metrics(rt);
+    struct timer_row *t;
+
+    pthread_mutex_lock(&m->lock);
+    HASH_FIND_STR(m->timers, name, t);
+    if (!t) {
+        t = mem_alloc(sizeof *t);
+        t->name = mem_strdup(name);
+        t->timer = metrics_timer_create(rt, window);
+        HASH_ADD_KEYPTR(hh, m->timers, t->name, strlen(t->name), t);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return t->timer;
+}
+
 void metrics_pull(struct process *self, const struct metrics_pull table[])
 {
     struct metrics *m = runtime_metrics(self->runtime);
@@ -178,11 +206,23 @@ static int compare_samples(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
+struct timer_samples { struct samples *samples; const char *name; };
+
+static void add_timed(void *arg, const char *suffix, double value)
+{
+    struct timer_samples *to = arg;
+    char *name = mem_printf("%s_ms%s", to->name, suffix);
+
+    samples_add(to->samples, name, value);
+    mem_free(name);
+}
+
 /* What needs asking nobody. */
 static void add_own(struct metrics *m, struct samples *s)
 {
     struct counter *c, *next_counter;
     struct gauge *g, *next_gauge;
+    struct timer_row *t, *next_timer;
     struct host_facts facts;
 
     pthread_mutex_lock(&m->lock);
@@ -190,6 +230,8 @@ static void add_own(struct metrics *m, struct samples *s)
         samples_add(s, c->name, (double)counter_value(c));
     HASH_ITER (hh, m->gauges, g, next_gauge)
         samples_add(s, g->name, atomic_load_explicit(&g->value, memory_order_relaxed));
+    HASH_ITER (hh, m->timers, t, next_timer)
+        metrics_timer_each(t->timer, add_timed, &(struct timer_samples){ s, t->name });
     pthread_mutex_unlock(&m->lock);
     host_facts(runtime_host(m->runtime), &facts);
     samples_add(s, "system/cpus_total", facts.cpus);

@@ -58,6 +58,7 @@ struct channel {
 
     pthread_mutex_t lock; /* of these: */
     struct buffer queue;  /* whole messages, not yet the owner's */
+    struct wire_head head;
     size_t unsent;        /* bytes of queue and out */
     uint64_t sent;        /* messages */
     bool connected, dead, retired, overflown, told;
@@ -69,6 +70,7 @@ struct channel {
     struct buffer out, in;
     struct http_parser answers;
     uint64_t answered;
+    bool within_answer; /* the parser waits for more of it */
     bool lost_count; /* the answers are no HTTP that we understand */
     struct instant used;
 };
@@ -113,6 +115,7 @@ static void channel_unref(struct channel *ch)
     buffer_release(&ch->queue);
     buffer_release(&ch->out);
     buffer_release(&ch->in);
+    wire_head_release(&ch->head);
     http_parser_release(&ch->answers);
     pthread_mutex_destroy(&ch->lock);
     mem_free(ch);
@@ -335,11 +338,29 @@ static void connected(void *arg, const struct error *err)
     write_at_turn_end(ch);
 }
 
+/* Nearly all answers are our own 202, and come many at a time. */
+static void count_accepted(struct channel *ch)
+{
+    size_t n, all = 0;
+
+    if (ch->within_answer)
+        return;
+    while ((n = wire_accepted(buffer_data(&ch->in) + all, buffer_length(&ch->in) - all)) > 0) {
+        ch->answered++;
+        all += n;
+    }
+    buffer_consume(&ch->in, all);
+}
+
 static void count_answers(struct channel *ch)
 {
-    while (buffer_length(&ch->in) > 0 && !ch->lost_count) {
+    while (!ch->lost_count) {
+        count_accepted(ch);
+        if (buffer_length(&ch->in) == 0)
+            break;
         switch (http_parser_run(&ch->answers, buffer_data(&ch->in), buffer_length(&ch->in))) {
         case HTTP_PARSER_MORE:
+            ch->within_answer = true;
             return;
         case HTTP_PARSER_REFUSED:
             ch->lost_count = true;
@@ -349,6 +370,7 @@ static void count_answers(struct channel *ch)
                 ch->answered++;
             buffer_consume(&ch->in, ch->answers.consumed);
             http_parser_restart(&ch->answers);
+            ch->within_answer = false;
             break;
         }
     }
@@ -358,11 +380,12 @@ static void count_answers(struct channel *ch)
 static void readable(void *arg)
 {
     struct channel *ch = arg;
+    char bytes[READ_BYTES]; /* so that an idle channel holds no room to read into */
     struct error err;
-    ssize_t n = stream_read(ch->stream, buffer_reserve(&ch->in, READ_BYTES), READ_BYTES, &err);
+    ssize_t n = stream_read(ch->stream, bytes, sizeof bytes, &err);
 
     if (n > 0) {
-        buffer_commit(&ch->in, (size_t)n);
+        buffer_append(&ch->in, bytes, (size_t)n);
         count_answers(ch);
         return;
     }
@@ -510,7 +533,7 @@ static bool channel_send(struct channel *ch, const struct pid *from, const struc
     bool alive = !ch->dead;
     if (alive && !ch->overflown) {
         before = buffer_length(&ch->queue);
-        wire_begin(&ch->queue, from, to, msg->descriptor->name, size);
+        wire_begin_again(&ch->queue, &ch->head, from, to, msg->descriptor->name, size);
         proto_pack(msg, &ch->queue);
         wire_end(&ch->queue, size);
         ch->unsent += buffer_length(&ch->queue) - before;

@@ -2,7 +2,6 @@
 #include "process/pid.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -41,21 +40,33 @@ bool pid_equal(const struct pid *a, const struct pid *b)
 
 struct text *pid_format(const struct pid *pid)
 {
-    char address[ADDRESS_TEXT];
+    char text[PID_TEXT];
 
-    if (pid_is_empty(pid))
-        return text_create("");
-    return text_format("%s@%s", pid->id->bytes, address_format(pid->address, address));
+    return text_create(pid_text(pid, text, sizeof text));
+}
+
+static size_t put(char *out, size_t size, size_t at, const char *bytes, size_t length)
+{
+    size_t fits = at + length < size ? length : size - at - 1;
+
+    memcpy(out + at, bytes, fits);
+    return at + fits;
 }
 
 const char *pid_text(const struct pid *pid, char *out, size_t size)
 {
     char address[ADDRESS_TEXT];
+    size_t n = 0;
 
-    if (pid_is_empty(pid))
-        snprintf(out, size, "%s", "");
-    else
-        snprintf(out, size, "%s@%s", pid->id->bytes, address_format(pid->address, address));
+    if (size == 0)
+        return out;
+    if (!pid_is_empty(pid)) {
+        address_format(pid->address, address);
+        n = put(out, size, n, pid->id->bytes, pid->id->length);
+        n = put(out, size, n, "@", 1);
+        n = put(out, size, n, address, strlen(address));
+    }
+    out[n] = '\0';
     return out;
 }
 

@@ -99,12 +99,31 @@ static struct id_counter *counter_of(struct runtime *rt, const char *prefix)
     return c;
 }
 
+/* "prefix(n)", by hand: vsnprintf would take as long as all else in a spawn. */
+static struct text *numbered_id(const char *prefix, uint64_t n)
+{
+    size_t length = strlen(prefix);
+    char id[PID_TEXT], digits[20];
+    int i = 0;
+
+    CHECK(length + sizeof digits + 2 < sizeof id);
+    memcpy(id, prefix, length);
+    id[length++] = '(';
+    do
+        digits[i++] = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    while (i > 0)
+        id[length++] = digits[--i];
+    id[length++] = ')';
+    return text_create_n(id, length);
+}
+
 static struct text *unique_id(struct runtime *rt, const char *prefix)
 {
     struct id_counter *c = counter_of(rt, prefix);
 
     for (;;) {
-        struct text *id = text_format("%s(%llu)", prefix, (unsigned long long)++c->n);
+        struct text *id = numbered_id(prefix, ++c->n);
 
         if (!find_name(rt, id->bytes, id->length))
             return id;
@@ -236,7 +255,7 @@ void process_deliver(struct worker *w, struct slot *s, struct event *e)
     w->process = s->process;
     w->context.actor = s->text->bytes;
     w->context.event = event_kind_name(e->type->kind);
-    atomic_fetch_add_explicit(&w->events, 1, memory_order_relaxed);
+    worker_count_event(w);
     run(w, s->process, e);
     leave(w);
 }

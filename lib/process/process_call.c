@@ -14,17 +14,62 @@
 #include "base/memory.h"
 #include "process/future.h"
 
+/* Of dispatch and delay. */
 struct call_event {
     struct event event;
-    process_call_f fn; /* of dispatch and delay, else NULL */
-    process_ask_f ask;
+    process_call_f fn;
     process_release_f release;
-    struct promise *promise; /* of ask */
-    struct text *id;         /* of ask: who was asked */
     alignas(16) char args[];
 };
 
-static void finish(struct call_event *e)
+static void call_finish(struct call_event *e)
+{
+    if (e->release)
+        e->release(e->args);
+    mem_free(e);
+}
+
+static void call_run(struct process *self, struct event *event)
+{
+    struct call_event *e = (struct call_event *)event;
+
+    e->fn(self, e->args);
+    call_finish(e);
+}
+
+static void call_drop(struct runtime *rt UNUSED, struct event *event)
+{
+    call_finish((struct call_event *)event);
+}
+
+static void describe(const struct event *e UNUSED, struct event_info *info UNUSED) {}
+
+static const struct event_type call_event = { EVENT_DISPATCH, call_run, call_drop, describe };
+
+static struct event *make_call(process_call_f fn, const void *args, size_t size,
+                               process_release_f release)
+{
+    struct call_event *e = mem_alloc(sizeof *e + size);
+
+    e->event.type = &call_event;
+    e->fn = fn;
+    e->release = release;
+    if (size > 0)
+        memcpy(e->args, args, size);
+    return &e->event;
+}
+
+/* Of call. */
+struct ask_event {
+    struct event event;
+    process_ask_f ask;
+    process_release_f release;
+    struct promise *promise;
+    struct text *id; /* who was asked */
+    alignas(16) char args[];
+};
+
+static void ask_finish(struct ask_event *e)
 {
     if (e->release)
         e->release(e->args);
@@ -33,43 +78,23 @@ static void finish(struct call_event *e)
     mem_free(e);
 }
 
-static void call_run(struct process *self, struct event *event)
+static void ask_run(struct process *self, struct event *event)
 {
-    struct call_event *e = (struct call_event *)event;
+    struct ask_event *e = (struct ask_event *)event;
 
-    if (e->fn)
-        e->fn(self, e->args);
-    else
-        promise_follow(e->promise, e->ask(self, e->args));
-    finish(e);
+    promise_follow(e->promise, e->ask(self, e->args));
+    ask_finish(e);
 }
 
-static void call_drop(struct runtime *rt UNUSED, struct event *event)
+static void ask_drop(struct runtime *rt UNUSED, struct event *event)
 {
-    struct call_event *e = (struct call_event *)event;
+    struct ask_event *e = (struct ask_event *)event;
 
-    if (e->promise)
-        promise_fail(e->promise, ESRCH, "no such process: %s", e->id ? e->id->bytes : "");
-    finish(e);
+    promise_fail(e->promise, ESRCH, "no such process: %s", e->id ? e->id->bytes : "");
+    ask_finish(e);
 }
 
-static void call_describe(const struct event *e UNUSED, struct event_info *info UNUSED) {}
-
-static const struct event_type call_event = { EVENT_DISPATCH, call_run, call_drop, call_describe };
-
-static struct call_event *make(process_call_f fn, process_ask_f ask, const void *args, size_t size,
-                               process_release_f release)
-{
-    struct call_event *e = mem_alloc(sizeof *e + size);
-
-    e->event.type = &call_event;
-    e->fn = fn;
-    e->ask = ask;
-    e->release = release;
-    if (size > 0)
-        memcpy(e->args, args, size);
-    return e;
-}
+static const struct event_type ask_event = { EVENT_DISPATCH, ask_run, ask_drop, describe };
 
 /* A PID of which only the text is known may be of the node of who asks. */
 static struct runtime *runtime_of(const struct pid *to)
@@ -82,33 +107,38 @@ static struct runtime *runtime_of(const struct pid *to)
     return self ? self->runtime : NULL;
 }
 
-static void push(const struct pid *to, struct call_event *e)
+static void push(const struct pid *to, struct event *e)
 {
     struct runtime *rt = runtime_of(to);
     uint32_t slot, generation;
 
     if (process_find_slot(rt, to, &slot, &generation))
-        slot_push(rt, slot, generation, &e->event);
+        slot_push(rt, slot, generation, e);
     else
-        call_drop(rt, &e->event);
+        e->type->drop(rt, e);
 }
 
 void process_dispatch(const struct pid *to, process_call_f fn, const void *args, size_t size,
                       process_release_f release)
 {
-    push(to, make(fn, NULL, args, size, release));
+    push(to, make_call(fn, args, size, release));
 }
 
 struct future *process_call(const struct pid *to, process_ask_f fn, const void *args, size_t size,
                             process_release_f release)
 {
-    struct call_event *e = make(NULL, fn, args, size, release);
+    struct ask_event *e = mem_alloc(sizeof *e + size);
     struct future *f;
 
+    e->event.type = &ask_event;
+    e->ask = fn;
+    e->release = release;
     e->promise = promise_create(NULL);
     e->id = text_ref(to->id);
+    if (size > 0)
+        memcpy(e->args, args, size);
     f = promise_future(e->promise);
-    push(to, e);
+    push(to, &e->event);
     return f;
 }
 
@@ -117,13 +147,13 @@ struct future *process_call(const struct pid *to, process_ask_f fn, const void *
 struct timer process_delay(const struct pid *to, struct duration d, process_call_f fn,
                            const void *args, size_t size, process_release_f release)
 {
-    struct call_event *e = make(fn, NULL, args, size, release);
+    struct event *e = make_call(fn, args, size, release);
     struct runtime *rt = runtime_of(to);
     uint32_t slot, generation;
 
     if (process_find_slot(rt, to, &slot, &generation))
-        return timers_add(rt, d, slot, generation, &e->event);
-    call_drop(rt, &e->event);
+        return timers_add(rt, d, slot, generation, e);
+    call_drop(rt, e);
     return (struct timer){ NULL, 0 };
 }
 

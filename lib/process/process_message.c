@@ -186,15 +186,14 @@ static struct event *make_message_event(const struct pid *from, struct message *
 struct bytes_event {
     struct event event;
     struct pid from;
-    char *name;
     size_t size;
+    const char *name; /* behind the body */
     char body[];
 };
 
 static void free_bytes_event(struct bytes_event *e)
 {
     pid_release(&e->from);
-    mem_free(e->name);
     mem_free(e);
 }
 
@@ -232,26 +231,46 @@ struct event *process_open_bytes(struct worker *w, struct process *p, struct eve
     return event;
 }
 
-bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from,
-                           const char *name, const void *body, size_t size)
+static struct event *make_bytes_event(const struct pid *from, const char *name, const void *body,
+                                      size_t size)
 {
-    struct worker *w = worker_current(rt);
-    struct bytes_event *e;
-    struct pid to;
+    size_t length = strlen(name);
+    struct bytes_event *e = mem_alloc(sizeof *e + size + length + 1);
 
-    if (!runtime_find(rt, id, &to))
-        return false;
-    e = mem_alloc(sizeof *e + size);
     e->event.type = &process_bytes_event;
     e->from = pid_dup(from);
-    e->name = mem_strdup(name);
     e->size = size;
     if (size > 0)
         memcpy(e->body, body, size);
+    e->name = memcpy(e->body + size, name, length + 1);
+    return &e->event;
+}
+
+bool process_deliver_bytes_to(const struct pid *to, const struct pid *from, const char *name,
+                              const void *body, size_t size)
+{
+    struct runtime *rt = to->runtime;
+    struct worker *w = worker_current(rt);
+
+    if (atomic_load_explicit(&slot_get(rt, to->slot)->generation, memory_order_acquire) !=
+        to->generation)
+        return false;
     atomic_fetch_add_explicit(&(w ? w : &rt->workers[0])->messages_in, 1, memory_order_relaxed);
-    slot_push(rt, to.slot, to.generation, &e->event);
-    pid_release(&to);
+    slot_push(rt, to->slot, to->generation, make_bytes_event(from, name, body, size));
     return true;
+}
+
+bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from,
+                           const char *name, const void *body, size_t size)
+{
+    struct pid to;
+    bool delivered;
+
+    if (!runtime_find(rt, id, &to))
+        return false;
+    delivered = process_deliver_bytes_to(&to, from, name, body, size);
+    pid_release(&to);
+    return delivered;
 }
 
 /* ---- sending ---- */

@@ -12,11 +12,11 @@ const struct future_type future_nothing = { "nothing", 0, NULL };
 
 /* ---- beginning ---- */
 
-static struct future *create(const struct future_type *type)
+static struct future *create(const struct future_type *type, uint32_t references, size_t extra)
 {
-    struct future *f = mem_alloc(sizeof *f + (type ? type->size : 0));
+    struct future *f = mem_alloc(sizeof *f + (type ? type->size : extra));
 
-    ref_init(&f->ref);
+    atomic_init(&f->ref.count, references);
     ref_init(&f->promise.ref);
     atomic_init(&f->state, FUTURE_PENDING);
     atomic_init(&f->discard, false);
@@ -28,7 +28,13 @@ static struct future *create(const struct future_type *type)
 
 struct promise *promise_create(const struct future_type *type)
 {
-    return &create(type)->promise;
+    return &create(type, 1, 0)->promise;
+}
+
+struct future *future_create(const struct future_type *type, size_t extra)
+{
+    CHECK(!type || extra == 0);
+    return create(type, 2, extra);
 }
 
 struct promise *promise_ref(struct promise *p)
@@ -44,10 +50,14 @@ struct future *promise_future(struct promise *p)
 
 void promise_unref(struct promise *p)
 {
-    if (!p || !ref_put(&p->ref))
+    struct future *f;
+
+    if (!p || !future_put(&p->ref))
         return;
-    promise_discard(p); /* abandoned: nothing if it is settled */
-    future_unref(promise_owner(p));
+    f = promise_owner(p);
+    if (future_state(f) == FUTURE_PENDING) /* abandoned */
+        promise_discard(p);
+    future_unref(f);
 }
 
 /* ---- ending ---- */
@@ -68,11 +78,16 @@ static void let_go(struct future *f, bool only_for_discard, struct list *work)
     }
 }
 
-static void set_state(struct future *f, enum future_state state, struct list *work)
+/* With the lock held; gives what is upstream, to be let go without the lock. */
+static struct future *set_state(struct future *f, enum future_state state, struct list *work)
 {
+    struct future *upstream = f->upstream;
+
+    f->upstream = NULL;
     /* Release: the value; behind it everybody only reads. */
     atomic_store_explicit(&f->state, state, memory_order_release);
     let_go(f, false, work);
+    return upstream;
 }
 
 static void move_in(struct future *f, const struct future_type *type, const void *value)
@@ -87,6 +102,7 @@ static void move_in(struct future *f, const struct future_type *type, const void
 bool future_end(struct future *f, enum future_state state, const struct future_type *type,
                 const void *value, const struct error *err, struct list *work)
 {
+    struct future *upstream = NULL;
     bool first;
 
     pthread_mutex_lock(&f->lock);
@@ -96,24 +112,31 @@ bool future_end(struct future *f, enum future_state state, const struct future_t
             move_in(f, type, value);
         if (state == FUTURE_FAILED)
             f->error = mem_dup(err, sizeof *err);
-        set_state(f, state, work);
+        upstream = set_state(f, state, work);
     }
     pthread_mutex_unlock(&f->lock);
+    future_unref(upstream);
     return first;
 }
 
 bool future_end_like(struct future *f, struct future *source, struct list *work)
 {
-    struct future *origin = source->source ? source->source : source;
+    enum future_state state = future_state(source);
+    struct future *origin = source, *upstream = NULL;
     bool first;
 
+    if (source->source) {
+        origin = future_ref(source->source);
+        future_unref(source);
+    }
     pthread_mutex_lock(&f->lock);
     first = future_state(f) == FUTURE_PENDING;
     if (first) {
-        f->source = future_ref(origin);
-        set_state(f, future_state(source), work);
+        f->source = origin;
+        upstream = set_state(f, state, work);
     }
     pthread_mutex_unlock(&f->lock);
+    future_unref(first ? upstream : origin);
     return first;
 }
 
@@ -179,30 +202,24 @@ bool promise_discard(struct promise *p)
     return end(p, FUTURE_DISCARDED, NULL, NULL, NULL);
 }
 
-/* ---- settled from the start ---- */
-
-static struct future *take_future(struct promise *p)
-{
-    struct future *f = promise_future(p);
-
-    promise_unref(p);
-    return f;
-}
+/* ---- settled from the start: without a lock, as nobody sees them yet, nor a promise ---- */
 
 struct future *future_ready(const struct future_type *type, const void *value)
 {
-    struct promise *p = promise_create(type);
+    struct future *f = create(type, 1, 0);
 
-    promise_set(p, type, value);
-    return take_future(p);
+    move_in(f, type, value);
+    atomic_init(&f->state, FUTURE_READY);
+    return f;
 }
 
 struct future *future_failed_with(const struct future_type *type, const struct error *err)
 {
-    struct promise *p = promise_create(type);
+    struct future *f = create(type, 1, 0);
 
-    promise_fail_with(p, err);
-    return take_future(p);
+    f->error = mem_dup(err, sizeof *err);
+    atomic_init(&f->state, FUTURE_FAILED);
+    return f;
 }
 
 struct future *future_failed(const struct future_type *type, int code, const char *fmt, ...)
@@ -218,14 +235,29 @@ struct future *future_failed(const struct future_type *type, int code, const cha
 
 /* ---- discards, which travel against the stream ---- */
 
-void future_discard_into(struct future *f, struct list *work)
+/* Gives what is upstream, or NULL. */
+static struct future *ask_to_discard(struct future *f, struct list *work)
 {
+    struct future *upstream = NULL;
+
     pthread_mutex_lock(&f->lock);
     if (future_state(f) == FUTURE_PENDING && !future_has_discard(f)) {
         atomic_store_explicit(&f->discard, true, memory_order_release);
         let_go(f, true, work);
+        upstream = f->upstream ? future_ref(f->upstream) : NULL;
     }
     pthread_mutex_unlock(&f->lock);
+    return upstream;
+}
+
+void future_discard_into(struct future *f, struct list *work)
+{
+    struct future *next = ask_to_discard(f, work);
+
+    while ((f = next)) {
+        next = ask_to_discard(f, work);
+        future_unref(f);
+    }
 }
 
 void future_discard(struct future *f)
@@ -277,7 +309,7 @@ static void source_ended(struct hook *h, struct future *source, struct list *wor
 {
     struct follower *follower = (struct follower *)h;
 
-    future_end_like(promise_owner(follower->promise), source, work);
+    future_end_like(promise_owner(follower->promise), future_ref(source), work);
     promise_unref(follower->promise);
     mem_free(follower);
 }
@@ -292,7 +324,7 @@ static void follower_discarded(struct hook *h, struct future *f, struct list *wo
     mem_free(c);
 }
 
-static void pass_discards(struct future *f, struct future *source, struct list *work)
+static void add_canceller(struct future *f, struct future *source, struct list *work)
 {
     struct canceller *c = mem_alloc(sizeof *c);
 
@@ -302,13 +334,33 @@ static void pass_discards(struct future *f, struct future *source, struct list *
     future_hook(f, &c->hook, work);
 }
 
+/* Most futures have one other upstream at a time: what was before is settled. */
+static bool set_upstream(struct future *f, struct future *source)
+{
+    struct future *old = NULL;
+    bool set;
+
+    pthread_mutex_lock(&f->lock);
+    set = future_state(f) == FUTURE_PENDING && !future_has_discard(f) &&
+          (!f->upstream || future_state(f->upstream) != FUTURE_PENDING);
+    if (set) {
+        old = f->upstream;
+        f->upstream = future_ref(source);
+    }
+    pthread_mutex_unlock(&f->lock);
+    future_unref(old);
+    return set;
+}
+
+static void pass_discards(struct future *f, struct future *source, struct list *work)
+{
+    if (!set_upstream(f, source))
+        add_canceller(f, source, work);
+}
+
 void future_discard_with(struct future *source, struct promise *p)
 {
-    struct list work;
-
-    list_init(&work);
-    pass_discards(promise_owner(p), source, &work);
-    future_run_work(&work);
+    promise_owner(p)->upstream = future_ref(source);
 }
 
 static void follow(struct promise *p, struct future *source, struct list *work)
@@ -318,7 +370,6 @@ static void follow(struct promise *p, struct future *source, struct list *work)
     CHECK(source && source != promise_owner(p));
     if (future_state(source) != FUTURE_PENDING) { /* most often, and needs no hooks */
         future_end_like(promise_owner(p), source, work);
-        future_unref(source);
         return;
     }
     pass_discards(promise_owner(p), source, work);

@@ -16,6 +16,7 @@
 #define REPEAT_H
 
 #include "process/future.h"
+#include "process/typed.h"
 
 typedef struct future *(*repeat_iterate_f)(struct process *self, void *op);
 typedef future_step_f repeat_body_f;
@@ -24,9 +25,20 @@ typedef future_step_f repeat_body_f;
 struct future *repeat(struct process *self, repeat_iterate_f iterate, repeat_body_f body, void *op);
 struct future *repeat_again(void);
 
-/* REPEAT(server, next_request, request_came, session);  wants
+/* LOOP(server, next_request, request_came, session);  wants
  *     static struct future *next_request(struct server *, struct session *);
  *     static struct future *request_came(struct server *, struct future *, struct session *);
- * and gives  struct future *f = RUN(next_request, server, session); */
+ * and gives  struct future *f = REPEAT(next_request, server, session);        */
+#define REPEAT(iterate, self, op) iterate##__repeat((self), (op))
+#define LOOP(State, iterate, body, Op)                                                             \
+    static struct future *iterate(struct State *, struct Op *);                                    \
+    static struct future *body(struct State *, struct future *, struct Op *);                      \
+    static struct future *iterate##__run(struct process *p, void *op)                              \
+    { return iterate(STATE_(State, p), op); }                                                      \
+    static struct future *body##__run(struct process *p, struct future *f, void *op)               \
+    { return body(STATE_(State, p), f, op); }                                                      \
+    UNUSED static inline struct future *iterate##__repeat(struct State *s, struct Op *op)          \
+    { return repeat(&s->process, iterate##__run, body##__run, op); }                               \
+    struct Op
 
 #endif

@@ -38,6 +38,7 @@ struct event {
     _Atomic(struct event *) next;
     const struct event_type *type;
     uint32_t generation;
+    uint32_t slot; /* of a timer's, while it waits */
 };
 
 /* Takes e.  Any thread. */
@@ -102,6 +103,9 @@ int metrics_spawn(struct runtime *rt, struct error *err); /* serves them */
  * that it installed under the name. */
 bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from,
                            const char *name, const void *body, size_t size);
+/* The same for one that runtime_find has found before: false when it is gone. */
+bool process_deliver_bytes_to(const struct pid *to, const struct pid *from, const char *name,
+                              const void *body, size_t size);
 void process_deliver_exited(const struct pid *linker, const struct pid *peer);
 /* How many events wait for the process; for backpressure. */
 size_t process_backlog(struct runtime *rt, uint32_t slot);

@@ -2,8 +2,9 @@
  *
  * A lock that each step waits for, and that is given back when the step's
  * result has been settled.  That may be before the lock came (the process of
- * the step has ended): then the lock is asked to be discarded, and whichever of
- * the two ends last sees whether there is something to give back.
+ * the step has ended): then the step leaves the row, so that a lock does not pass
+ * through many of them, each inside the other's unlock; and whichever of the two
+ * ends last sees whether there is something to give back.
  */
 #include "process/sequence.h"
 

@@ -1,7 +1,13 @@
 /* timers.c - one clock and one heap of timers for a runtime
  *
- * The heap is ordered by deadline and then by the order of creation.  A timer
- * is an event that waits to be pushed; cancelling gives it back.
+ * The heap has four children to a node and is ordered by deadline and then by
+ * the order of creation.  Its items name the timers, which lie in an array and
+ * hold the event that waits to be pushed.
+ *
+ * Cancelling gives the event back at once and leaves the rest where it is, as a
+ * dead timer: most timers are cancelled, and to take one out of the middle of
+ * the heap costs more than all else.  The dead go when they come to the top, or
+ * all together when they are more than the living.
  *
  * The runtime's clock is the host's, put forward by what tests have advanced
  * it; paused, it stands.  It never goes back: after a pause it goes on from
@@ -12,23 +18,31 @@
 #include "base/check.h"
 #include "base/memory.h"
 
+enum { CHILDREN = 4, FEW = 64 };
+
 struct entry {
+    struct event *event; /* NULL: dead, or free */
+    union {
+        uint64_t created;   /* counts up: the order of creation */
+        uint64_t next_free; /* index + 1; 0: there is none */
+    };
+};
+
+struct item {
     struct instant deadline; /* in the runtime's time */
-    uint64_t id;             /* counts up: the order of creation */
-    size_t place;            /* in the heap */
-    struct event *event;
-    uint32_t slot, generation;
-    UT_hash_handle hh;
+    uint32_t entry;
 };
 
 struct timers {
     struct runtime *runtime;
     _Atomic bool touched; /* the clock was paused at some time: ask under the lock */
     pthread_mutex_t lock; /* guards all below; held while events are pushed */
-    struct entry **heap;
-    size_t n, capacity;
-    struct entry *by_id;
-    uint64_t next_id;
+    struct item *heap;
+    size_t n, dead; /* items, the dead ones included */
+    struct entry *entries;
+    size_t n_entries, capacity; /* of the heap, too: there are never more items than entries */
+    uint64_t free;              /* as next_free */
+    uint64_t created;           /* timers, ever */
     bool paused;
     struct instant stands_at; /* while paused */
     struct duration ahead;    /* of the host's clock, while it runs */
@@ -43,75 +57,122 @@ static struct instant now(struct timers *t)
     return instant_add(host_now(t->runtime->host), t->ahead);
 }
 
-/* ---- the heap; with the lock held ---- */
+/* ---- the entries; with the lock held ---- */
 
-static bool before(const struct entry *a, const struct entry *b)
+static uint32_t entry_take(struct timers *t)
 {
-    return a->deadline.ns != b->deadline.ns ? a->deadline.ns < b->deadline.ns : a->id < b->id;
-}
+    uint64_t free = t->free;
 
-static void place(struct timers *t, size_t i, struct entry *e)
-{
-    t->heap[i] = e;
-    e->place = i;
-}
-
-static void rise(struct timers *t, struct entry *e)
-{
-    size_t i = e->place;
-
-    while (i > 0 && before(e, t->heap[(i - 1) / 2])) {
-        place(t, i, t->heap[(i - 1) / 2]);
-        i = (i - 1) / 2;
+    if (free > 0) {
+        t->free = t->entries[free - 1].next_free;
+        return (uint32_t)(free - 1);
     }
-    place(t, i, e);
-}
-
-static void sink(struct timers *t, struct entry *e)
-{
-    size_t i = e->place, child;
-
-    while ((child = 2 * i + 1) < t->n) {
-        if (child + 1 < t->n && before(t->heap[child + 1], t->heap[child]))
-            child++;
-        if (!before(t->heap[child], e))
-            break;
-        place(t, i, t->heap[child]);
-        i = child;
-    }
-    place(t, i, e);
-}
-
-static void insert(struct timers *t, struct entry *e)
-{
-    if (t->n == t->capacity) {
-        t->capacity = t->capacity ? t->capacity * 2 : 64;
+    if (t->n_entries == t->capacity) {
+        t->capacity = t->capacity ? t->capacity * 2 : FEW;
+        CHECK(t->capacity < UINT32_MAX);
+        t->entries = mem_realloc(t->entries, t->capacity * sizeof *t->entries);
         t->heap = mem_realloc(t->heap, t->capacity * sizeof *t->heap);
     }
-    place(t, t->n++, e);
-    rise(t, e);
-    HASH_ADD(hh, t->by_id, id, sizeof e->id, e);
+    return (uint32_t)t->n_entries++;
 }
 
-/* Takes it out and frees it; the event is the caller's. */
-static struct event *take_out(struct timers *t, struct entry *e)
+static void entry_put(struct timers *t, uint32_t i)
 {
-    struct entry *last = t->heap[--t->n];
-    struct event *event = e->event;
+    t->entries[i] = (struct entry){ .event = NULL, .next_free = t->free };
+    t->free = i + UINT64_C(1);
+}
 
-    HASH_DEL(t->by_id, e);
-    if (last != e) {
-        place(t, e->place, last);
-        rise(t, last);
-        sink(t, last);
+/* What users hold: never 0, and another one for the next timer in the entry. */
+static uint64_t id_of(const struct timers *t, uint32_t i)
+{
+    return t->entries[i].created << 32 | (i + UINT64_C(1));
+}
+
+static struct entry *entry_find(struct timers *t, uint64_t id)
+{
+    uint32_t i = (uint32_t)id - 1;
+
+    return i < t->n_entries && t->entries[i].event && id_of(t, i) == id ? &t->entries[i] : NULL;
+}
+
+/* ---- the heap; with the lock held ---- */
+
+static bool before(const struct timers *t, struct item a, struct item b)
+{
+    if (a.deadline.ns != b.deadline.ns)
+        return a.deadline.ns < b.deadline.ns;
+    return t->entries[a.entry].created < t->entries[b.entry].created;
+}
+
+static void rise(struct timers *t, size_t i, struct item item)
+{
+    while (i > 0 && before(t, item, t->heap[(i - 1) / CHILDREN])) {
+        t->heap[i] = t->heap[(i - 1) / CHILDREN];
+        i = (i - 1) / CHILDREN;
     }
-    mem_free(e);
-    return event;
+    t->heap[i] = item;
 }
 
-static bool is_due(struct timers *t, const struct entry *e)
+static void sink(struct timers *t, size_t i, struct item item)
 {
-    return e->deadline.ns <= now(t).ns;
+    size_t child;
+
+    while ((child = CHILDREN * i + 1) < t->n) {
+        size_t end = child + CHILDREN < t->n ? child + CHILDREN : t->n, least = child;
+
+        while (++child < end)
+            if (before(t, t->heap[child], t->heap[least]))
+                least = child;
+        if (!before(t, t->heap[least], item))
+            break;
+        t->heap[i] = t->heap[least];
+        i = least;
+    }
+    t->heap[i] = item;
+}
+
+static void pop(struct timers *t)
+{
+    uint32_t entry = t->heap[0].entry;
+
+    t->n--;
+    if (t->n > 0)
+        sink(t, 0, t->heap[t->n]);
+    entry_put(t, entry);
+}
+
+/* The first that lives, or NULL. */
+static const struct item *first(struct timers *t)
+{
+    while (t->n > 0 && !t->entries[t->heap[0].entry].event) {
+        pop(t);
+        t->dead--;
+    }
+    return t->n > 0 ? &t->heap[0] : NULL;
+}
+
+static void bury_the_dead(struct timers *t)
+{
+    size_t living = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (t->entries[t->heap[i].entry].event)
+            t->heap[living++] = t->heap[i];
+        else
+            entry_put(t, t->heap[i].entry);
+    t->n = living;
+    t->dead = 0;
+    for (size_t i = living / CHILDREN + 1; i-- > 0;)
+        if (i < living)
+            sink(t, i, t->heap[i]);
+}
+
+static struct event *take_first(struct timers *t)
+{
+    struct event *event = t->entries[t->heap[0].entry].event;
+
+    pop(t);
+    return event;
 }
 
 /* ---- timers ---- */
@@ -120,23 +181,23 @@ struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, ui
                         struct event *event)
 {
     struct timers *t = rt->timers;
-    struct entry *e = mem_alloc(sizeof *e);
-    struct timer handle;
-    bool first;
+    struct item item;
+    uint64_t id;
+    bool is_first;
 
-    e->event = event;
-    e->slot = slot;
-    e->generation = generation;
+    event->slot = slot;
+    event->generation = generation;
     pthread_mutex_lock(&t->lock);
-    e->deadline = instant_add(now(t), d);
-    e->id = ++t->next_id;
-    handle = (struct timer){ rt, e->id };
-    insert(t, e);
-    first = t->heap[0] == e && (!t->paused || is_due(t, e));
+    item.deadline = instant_add(now(t), d);
+    item.entry = entry_take(t);
+    t->entries[item.entry] = (struct entry){ .event = event, .created = ++t->created };
+    id = id_of(t, item.entry);
+    rise(t, t->n++, item);
+    is_first = t->heap[0].entry == item.entry && (!t->paused || item.deadline.ns <= now(t).ns);
     pthread_mutex_unlock(&t->lock);
-    if (first)
+    if (is_first)
         worker_wake_timekeeper(rt);
-    return handle;
+    return (struct timer){ rt, id };
 }
 
 struct event *timers_cancel(struct timers *t, uint64_t id)
@@ -145,9 +206,13 @@ struct event *timers_cancel(struct timers *t, uint64_t id)
     struct entry *e;
 
     pthread_mutex_lock(&t->lock);
-    HASH_FIND(hh, t->by_id, &id, sizeof id, e);
-    if (e)
-        event = take_out(t, e);
+    e = entry_find(t, id);
+    if (e) {
+        event = e->event;
+        e->event = NULL;
+        if (++t->dead > FEW && t->dead > t->n / 2)
+            bury_the_dead(t);
+    }
     pthread_mutex_unlock(&t->lock);
     return event;
 }
@@ -155,16 +220,16 @@ struct event *timers_cancel(struct timers *t, uint64_t id)
 /* Pushed with the lock held: a timer that is later can not overtake. */
 static void fire_due(struct timers *t)
 {
+    const struct item *next = first(t);
     struct instant present;
 
-    if (t->n == 0)
+    if (!next)
         return;
     present = now(t);
-    while (t->n > 0 && t->heap[0]->deadline.ns <= present.ns) {
-        struct entry *e = t->heap[0];
-        uint32_t slot = e->slot, generation = e->generation;
+    for (; next && next->deadline.ns <= present.ns; next = first(t)) {
+        struct event *e = take_first(t);
 
-        slot_push(t->runtime, slot, generation, take_out(t, e));
+        slot_push(t->runtime, e->slot, e->generation, e);
     }
 }
 
@@ -179,22 +244,26 @@ void timers_fire(struct timers *t)
 struct instant timers_next(struct timers *t)
 {
     struct instant next = INSTANT_NEVER;
+    const struct item *item;
 
     pthread_mutex_lock(&t->lock);
-    if (t->n > 0 && t->paused && is_due(t, t->heap[0]))
+    item = first(t);
+    if (item && t->paused && item->deadline.ns <= t->stands_at.ns)
         next = host_now(t->runtime->host);
-    else if (t->n > 0 && !t->paused && t->heap[0]->deadline.ns != INSTANT_NEVER.ns)
-        next.ns = t->heap[0]->deadline.ns - t->ahead.ns;
+    else if (item && !t->paused && item->deadline.ns != INSTANT_NEVER.ns)
+        next.ns = item->deadline.ns - t->ahead.ns;
     pthread_mutex_unlock(&t->lock);
     return next;
 }
 
 bool timers_has_due(struct timers *t)
 {
+    const struct item *item;
     bool due;
 
     pthread_mutex_lock(&t->lock);
-    due = t->n > 0 && is_due(t, t->heap[0]);
+    item = first(t);
+    due = item && item->deadline.ns <= now(t).ns;
     pthread_mutex_unlock(&t->lock);
     return due;
 }
@@ -262,8 +331,8 @@ void timers_drop_all(struct timers *t)
         struct event *e = NULL;
 
         pthread_mutex_lock(&t->lock);
-        if (t->n > 0)
-            e = take_out(t, t->heap[0]);
+        if (first(t))
+            e = take_first(t);
         pthread_mutex_unlock(&t->lock);
         if (!e)
             return;
@@ -275,6 +344,7 @@ void timers_destroy(struct timers *t)
 {
     CHECK(t->n == 0);
     mem_free(t->heap);
+    mem_free(t->entries);
     pthread_mutex_destroy(&t->lock);
     mem_free(t);
 }

@@ -92,13 +92,9 @@ struct future *waiters_add(struct waiters *w, const struct future_type *type, in
     return f;
 }
 
-/* One that has been asked to go is only not gone yet. */
 struct waiter *waiters_first(struct waiters *w)
 {
-    list_each (one, &w->row, struct waiter, link)
-        if (!future_has_discard(promise_owner(one->promise)))
-            return one;
-    return NULL;
+    return list_first(&w->row, struct waiter, link);
 }
 
 int waiters_kind(const struct waiter *one)
@@ -111,7 +107,7 @@ void waiters_close(struct waiters *w)
     pthread_mutex_lock(&w->lock);
     w->closed = true;
     for (;;) {
-        struct waiter *one = list_first(&w->row, struct waiter, link);
+        struct waiter *one = waiters_first(w);
         struct promise *p;
 
         if (!one)

@@ -22,8 +22,9 @@
 
 #define AGENT "libprocess/"
 
-void wire_begin(struct buffer *out, const struct pid *from, const struct pid *to, const char *name,
-                size_t size)
+/* All of a head but what depends on the body. */
+static void put_head(struct buffer *out, const struct pid *from, const struct pid *to,
+                     const char *name)
 {
     char sender[PID_TEXT], host[ADDRESS_TEXT];
 
@@ -43,9 +44,59 @@ void wire_begin(struct buffer *out, const struct pid *from, const struct pid *to
     buffer_append_text(out, "\r\nConnection: Keep-Alive\r\nHost: ");
     buffer_append_text(out, address_format(to->address, host));
     buffer_append_text(out, "\r\n");
-    if (size > 0)
-        buffer_printf(out, "Transfer-Encoding: chunked\r\n\r\n%zx", size);
+}
+
+static void put_hex(struct buffer *out, size_t n)
+{
+    char digits[2 * sizeof n], *p = digits + sizeof digits;
+
+    for (; n > 0; n >>= 4)
+        *--p = "0123456789abcdef"[n & 15];
+    buffer_append(out, p, (size_t)(digits + sizeof digits - p));
+}
+
+static void put_size(struct buffer *out, size_t size)
+{
+    if (size > 0) {
+        buffer_append_text(out, "Transfer-Encoding: chunked\r\n\r\n");
+        put_hex(out, size);
+    }
     buffer_append_text(out, "\r\n");
+}
+
+void wire_begin(struct buffer *out, const struct pid *from, const struct pid *to, const char *name,
+                size_t size)
+{
+    put_head(out, from, to, name);
+    put_size(out, size);
+}
+
+/* Mostly the same text, so mostly a comparison of pointers. */
+static bool is_head_of(const struct wire_head *h, const struct pid *from, const struct pid *to,
+                       const char *name)
+{
+    return h->name == name && pid_equal(&h->to, to) && pid_equal(&h->from, from);
+}
+
+void wire_begin_again(struct buffer *out, struct wire_head *last, const struct pid *from,
+                      const struct pid *to, const char *name, size_t size)
+{
+    if (!is_head_of(last, from, to, name)) {
+        pid_assign(&last->from, from);
+        pid_assign(&last->to, to);
+        last->name = name;
+        buffer_clear(&last->text);
+        put_head(&last->text, from, to, name);
+    }
+    buffer_append(out, buffer_data(&last->text), buffer_length(&last->text));
+    put_size(out, size);
+}
+
+void wire_head_release(struct wire_head *h)
+{
+    pid_release(&h->from);
+    pid_release(&h->to);
+    buffer_release(&h->text);
 }
 
 void wire_end(struct buffer *out, size_t size)
@@ -61,6 +112,69 @@ void wire_format(struct buffer *out, const struct pid *from, const struct pid *t
     if (size > 0)
         buffer_append(out, body, size);
     wire_end(out, size);
+}
+
+/* ---- the answer ---- */
+
+#define ACCEPTED "HTTP/1.1 202 Accepted\r\nDate: "
+#define NO_BODY "\r\nContent-Length: 0\r\n\r\n"
+enum { DATE = sizeof "Thu, 01 Jan 1970 00:00:00 GMT" - 1 };
+
+void wire_accept(struct buffer *out, const char *date)
+{
+    buffer_append(out, ACCEPTED, strlen(ACCEPTED));
+    buffer_append_text(out, date);
+    buffer_append(out, NO_BODY, strlen(NO_BODY));
+}
+
+size_t wire_accepted(const char *data, size_t length)
+{
+    size_t rest = strlen(ACCEPTED) + DATE, size = rest + strlen(NO_BODY);
+
+    if (length < size || memcmp(data, ACCEPTED, strlen(ACCEPTED)) != 0 ||
+        memcmp(data + rest, NO_BODY, strlen(NO_BODY)) != 0 ||
+        memchr(data + strlen(ACCEPTED), '\r', DATE) || memchr(data + strlen(ACCEPTED), '\n', DATE))
+        return 0;
+    return size;
+}
+
+/* ---- what arrives ---- */
+
+/* What follows the size and its line, or NULL; up to 7 digits, as we write them. */
+static const char *read_size(const char *p, const char *end, size_t *ret_size)
+{
+    const char *first = p;
+    size_t n = 0;
+
+    for (; p < end && p < first + 7; p++)
+        if (*p >= '0' && *p <= '9')
+            n = n << 4 | (size_t)(*p - '0');
+        else if (*p >= 'a' && *p <= 'f')
+            n = n << 4 | (size_t)(*p - 'a' + 10);
+        else
+            break;
+    if (p == first || end - p < 2 || memcmp(p, "\r\n", 2) != 0)
+        return NULL;
+    *ret_size = n;
+    return p + 2;
+}
+
+size_t wire_repeats(const char *data, size_t length, const char *head, size_t head_length,
+                    const char **ret_body, size_t *ret_size)
+{
+    static const char tail[] = "\r\n0\r\n\r\n";
+    const char *end = data + length, *body;
+    size_t size;
+
+    if (length < head_length || memcmp(data, head, head_length) != 0)
+        return 0;
+    body = read_size(data + head_length, end, &size);
+    if (!body || size == 0 || (size_t)(end - body) < size + strlen(tail) ||
+        memcmp(body + size, tail, strlen(tail)) != 0)
+        return 0;
+    *ret_body = body;
+    *ret_size = size;
+    return (size_t)(body - data) + size + strlen(tail);
 }
 
 static bool agent_is_libprocess(const struct http_part *agent, const char *data)

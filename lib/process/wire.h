@@ -1,7 +1,9 @@
 /* wire.h - a message between processes, as HTTP (FACTS 1.4)
  *
  * Pure functions: how a message is written, byte for byte as libprocess does,
- * and how a request is recognised to be one.
+ * and how a request is recognised to be one.  Who talks, mostly says more of the
+ * same: so a writer and a reader may keep the last head, and spend nothing on it
+ * when it comes again.
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -9,10 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct buffer;
+#include "base/buffer.h"
+#include "process/pid.h"
+
 struct error;
 struct http_parser;
-struct pid;
 
 /* Appends the request.  from may be empty. */
 void wire_format(struct buffer *out, const struct pid *from, const struct pid *to, const char *name,
@@ -22,6 +25,28 @@ void wire_format(struct buffer *out, const struct pid *from, const struct pid *t
 void wire_begin(struct buffer *out, const struct pid *from, const struct pid *to, const char *name,
                 size_t size);
 void wire_end(struct buffer *out, size_t size);
+
+/* As wire_begin, with the head that was written last; all zeros: none. */
+struct wire_head {
+    struct pid from, to;
+    const char *name; /* of a descriptor: it lives */
+    struct buffer text;
+};
+void wire_begin_again(struct buffer *out, struct wire_head *last, const struct pid *from,
+                      const struct pid *to, const char *name, size_t size);
+void wire_head_release(struct wire_head *h);
+
+/* The answer to a message, and how a sender finds it at the front of its input
+ * without a parser: its size, or 0 when it is not exactly ours, or not all there.
+ * date: of the header field. */
+void wire_accept(struct buffer *out, const char *date);
+size_t wire_accepted(const char *data, size_t length);
+
+/* The whole of a message whose head is `head`, the last one up to and with its
+ * empty line, chunked, and whose body is one chunk: its size, or 0 when it is
+ * anything else or not all there. */
+size_t wire_repeats(const char *data, size_t length, const char *head, size_t head_length,
+                    const char **ret_body, size_t *ret_size);
 
 /* Is this request (its head is complete) a message? */
 bool wire_is_message(const struct http_parser *p, const char *data);

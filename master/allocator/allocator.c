@@ -16,6 +16,7 @@
 #include "master/allocator/allocator_state.h"
 #include "process/host.h"
 #include "process/metrics.h"
+#include "process/metrics_timer.h"
 #include "process/runtime.h"
 #include "process/typed.h"
 
@@ -31,6 +32,7 @@ struct allocator {
     bool run_asked;
     struct timer interval_timer;        /* runs while something is free */
     struct counter *runs;
+    struct metrics_timer *run_time;
 };
 
 /* ---- arguments of the calls ---- */
@@ -161,6 +163,7 @@ struct allocator *allocator_create(struct runtime *rt, const struct allocator_op
     a->offer = offer;
     a->interval = options->allocation_interval;
     a->runs = metrics_counter(rt, "allocator/mesos/allocation_runs");
+    a->run_time = metrics_timer(rt, "allocator/mesos/allocation_run", HOURS(1));
     if (process_spawn(rt, &a->process, &allocator_class, NULL, &a->pid, err) < 0) {
         allocator_state_release(&a->state);
         pid_release(&a->master);
@@ -313,6 +316,7 @@ static void run(struct allocator *a, struct nothing *unused)
     struct agent_share **candidates =
         mem_array(HASH_COUNT(a->state.agents) + 1, sizeof *candidates);
     struct list portions = LIST_INIT(portions);
+    struct instant begun = metrics_timer_begin(a->run_time);
     bool more = false;
     size_t n = take_candidates(a, candidates);
 
@@ -329,6 +333,7 @@ static void run(struct allocator *a, struct nothing *unused)
         list_remove(&args.portion->link);
         process_dispatch(&a->master, offer_in_master, &args, sizeof args, offer_release);
     }
+    metrics_timer_end(a->run_time, begun);
     if (more && a->interval_timer.id == 0 && a->state.frameworks)
         a->interval_timer = delay(&a->pid, a->interval, interval_passed);
 }

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "process/message.h"
 #include "process/metrics.h"
+#include "process/metrics_timer.h"
 #include "process/runtime.h"
 
 struct registered {
@@ -28,6 +29,7 @@ struct registrar {
     struct registry *registry;
     struct registered *agents;       /* by id, in the order of admission */
     struct gauge *queued;
+    struct metrics_timer *store_time;
     double n_queued;
 };
 
@@ -62,7 +64,7 @@ static void change_args_release(struct change_args *a)
     message_unref(a->info);
 }
 
-struct change_op { bool changed; };
+struct change_op { bool changed; struct instant begun; };
 
 CLASS(registrar, "registrar", registrar_initialize, registrar_exited, registrar_finalize);
 ASK(registrar, recover, nothing, NO_RELEASE);
@@ -79,6 +81,7 @@ struct registrar *registrar_create(struct runtime *rt, struct registry *registry
 
     r->registry = registry;
     r->queued = metrics_gauge(rt, "registrar/queued_operations");
+    r->store_time = metrics_timer(rt, "registrar/state_store", DAYS(1));
     if (process_spawn(rt, &r->process, &registrar_class, NULL, &r->pid, err) < 0) {
         registry->ops->destroy(registry);
         mem_free(r);
@@ -191,6 +194,7 @@ static struct future *follow(struct registrar *r, struct future *stored, bool ch
     struct future *f;
 
     op->changed = changed;
+    op->begun = metrics_timer_begin(r->store_time);
     gauge_set(r->queued, ++r->n_queued);
     f = THEN(stored, change_stored, r, op);
     FINALLY(future_ref(f), change_done, r, op);
@@ -206,6 +210,7 @@ static struct future *change_stored(struct registrar *r, struct future *f, struc
 
 static void change_done(struct registrar *r, struct future *f, struct change_op *op)
 {
+    metrics_timer_end(r->store_time, op->begun);
     mem_free(op);
     gauge_set(r->queued, --r->n_queued);
     if (future_state(f) == FUTURE_FAILED)

@@ -76,6 +76,10 @@ void measure_body_free(struct measure_body *b);
 const struct ProtobufCMessage *measure_body_message(const struct measure_body *b);
 
 /* The rows' two sides, by file. */
+int bench_actors_ping_pong(struct measure *m);
+int bench_actors_ring(struct measure *m);
+int bench_actors_fan_in(struct measure *m);
+int bench_actors_lives(struct measure *m);
 int bench_local_dispatch(struct measure *m);
 int bench_local_give(struct measure *m);
 int bench_local_send(struct measure *m);

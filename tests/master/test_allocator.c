@@ -11,6 +11,8 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "process/metrics.h"
+#include "process/metrics_timer.h"
 #include "process/runtime.h"
 #include "process/sim.h"
 #include "process/typed.h"
@@ -172,6 +174,31 @@ START_TEST(all_of_a_new_agent_is_offered_at_once)
     settle(w);
     ck_assert_uint_eq(w->master.n, 1);
     check_offer(w, 0, "f", "a", "cpus:4;mem:1024");
+    stop(w);
+}
+END_TEST
+
+static void see_figure(void *arg, const char *suffix, double value)
+{
+    if (strcmp(suffix, "/count") == 0)
+        *(double *)arg = value;
+}
+
+START_TEST(each_run_is_timed)
+{
+    struct world *w = start();
+    double count = 0;
+
+    add_framework(w, "f", "*");
+    add_agent(w, "a", "cpus:4;mem:1024");
+    settle(w);
+    recover(w, "f", "a", "cpus:1;mem:100", SECONDS(0));
+    settle(w);
+    metrics_timer_each(metrics_timer(w->rt, "allocator/mesos/allocation_run", HOURS(1)), see_figure,
+                       &count);
+    ck_assert_double_eq(count,
+                        counter_value(metrics_counter(w->rt, "allocator/mesos/allocation_runs")));
+    ck_assert_double_ge(count, 2);
     stop(w);
 }
 END_TEST
@@ -393,8 +420,9 @@ START_TEST(with_nothing_to_do_it_does_not_wake_up)
 }
 END_TEST
 
-UNIT(allocator, all_of_a_new_agent_is_offered_at_once, what_is_given_back_is_offered_again_at_once,
-     the_framework_with_the_smaller_share_is_next, a_refusal_lasts_its_time_for_that_framework_only,
+UNIT(allocator, all_of_a_new_agent_is_offered_at_once, each_run_is_timed,
+     what_is_given_back_is_offered_again_at_once, the_framework_with_the_smaller_share_is_next,
+     a_refusal_lasts_its_time_for_that_framework_only,
      more_than_was_refused_is_offered, suppressed_is_silent_and_revived_is_not,
      reviving_forgets_refusals, crumbs_are_not_offered, what_is_reserved_goes_to_its_role,
      what_tasks_use_already_is_not_offered, an_inactive_agent_is_not_offered_until_it_is_active,

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "process/message.h"
+#include "process/metrics_timer.h"
 #include "process/runtime.h"
 #include "process/sim.h"
 #include "tests/unit.h"
@@ -227,6 +228,27 @@ START_TEST(the_registry_in_memory_forgets)
 }
 END_TEST
 
+static void see_figure(void *arg, const char *suffix, double value)
+{
+    if (strcmp(suffix, "/count") == 0)
+        *(double *)arg = value;
+}
+
+START_TEST(each_store_is_timed)
+{
+    struct world w = start(5);
+    struct metrics_timer *t = metrics_timer(w.rt, "registrar/state_store", DAYS(1));
+    double count = 0;
+
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_ge(outcome(&w, admit(&w, "a")), 0);
+    ck_assert(runtime_clock_settle(w.rt, MINUTES(1)));
+    metrics_timer_each(t, see_figure, &count);
+    ck_assert_double_eq(count, 3);
+    stop(&w);
+}
+END_TEST
+
 UNIT(registrar, what_was_admitted_is_there_after_a_crash, states_survive_and_gone_is_for_ever,
      what_was_answered_survives_whenever_power_fails, a_full_disk_is_a_failure_that_says_so,
-     the_registry_in_memory_forgets);
+     the_registry_in_memory_forgets, each_store_is_timed);

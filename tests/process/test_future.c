@@ -125,6 +125,28 @@ START_TEST(a_discard_asked_for_before_travels_when_it_follows)
 }
 END_TEST
 
+START_TEST(a_discard_travels_to_all_that_are_followed)
+{
+    struct promise *p = number_promise(), *q = number_promise(), *r = number_promise();
+    struct future *f = promise_future(p), *first = promise_future(q), *second = promise_future(r);
+
+    promise_follow(p, future_ref(first));
+    promise_follow(p, future_ref(second));
+    ck_assert(!future_has_discard(first) && !future_has_discard(second));
+    future_discard(f);
+    ck_assert(future_has_discard(first));
+    ck_assert(future_has_discard(second));
+    number_set(r, 2);
+    ck_assert_int_eq(*number_get(f), 2);
+    promise_unref(p);
+    promise_unref(q);
+    promise_unref(r);
+    future_unref(first);
+    future_unref(second);
+    future_unref(f);
+}
+END_TEST
+
 static void settle_three(struct promise *p[3], struct future *f[3])
 {
     for (int i = 0; i < 3; i++) {
@@ -691,7 +713,8 @@ END_TEST
 UNIT(future, a_promise_is_settled_once, a_value_that_comes_too_late_is_released, a_failure_says_why,
      an_abandoned_promise_is_discarded,
      a_long_chain_of_followers_settles_and_is_discarded_without_recursion,
-     a_discard_asked_for_before_travels_when_it_follows, await_is_ready_when_none_is_pending,
+     a_discard_asked_for_before_travels_when_it_follows,
+     a_discard_travels_to_all_that_are_followed, await_is_ready_when_none_is_pending,
      collect_fails_with_the_first_and_asks_the_others_to_stop, collect_is_ready_when_all_are,
      select_follows_the_first_that_is_ready, select_fails_when_none_is_ready,
      of_none_await_and_collect_are_ready_and_select_fails, a_discard_of_many_is_asked_of_each,

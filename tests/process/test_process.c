@@ -380,6 +380,64 @@ START_TEST(a_timer_that_was_cancelled_does_not_fire)
 }
 END_TEST
 
+struct count_args {
+    int deadline, number;
+};
+
+/* Sees that timers come by deadline, and by number within one. */
+struct clerk {
+    struct process process;
+    struct count_args last;
+    int seen;
+};
+CALL(clerk, count, count_args, NO_RELEASE);
+CLASS(clerk, "clerk", clerk_begins, clerk_hears_exit, clerk_ends);
+
+static void clerk_begins(struct clerk *c UNUSED) {}
+static void clerk_hears_exit(struct clerk *c UNUSED, const struct pid *peer UNUSED) {}
+static void clerk_ends(struct clerk *c UNUSED) {}
+
+static void count(struct clerk *c, struct count_args *args)
+{
+    ck_assert_int_ge(args->deadline, c->last.deadline);
+    ck_assert(args->deadline > c->last.deadline || args->number > c->last.number);
+    c->last = *args;
+    c->seen++;
+}
+
+START_TEST(of_many_timers_those_that_are_left_fire_in_order)
+{
+    enum { MANY = 20000, DEADLINES = 701 };
+    struct node n = node_start(1);
+    struct clerk c = { .seen = 0 };
+    static struct timer timers[MANY];
+    int left = 0;
+    struct pid pid;
+
+    ck_assert_int_eq(process_spawn(n.rt, &c.process, &clerk_class, NULL, &pid, NULL), 0);
+    runtime_clock_pause(n.rt);
+    for (int round = 0; round < 2; round++) { /* the second in the places of the first */
+        for (int i = 0; i < MANY; i++) {
+            int deadline = i * 7919 % DEADLINES + 1000 * round;
+            timers[i] = delay(&pid, SECONDS(deadline), count, .deadline = deadline, .number = i);
+        }
+        for (int i = 0; i < MANY; i++)
+            if (i % 5 == 3)
+                left++;
+            else
+                ck_assert(process_cancel(&timers[i]));
+    }
+    for (int i = 0; i < 100; i++)
+        runtime_clock_advance(n.rt, SECONDS(30));
+    node_settle(&n);
+    ck_assert_int_eq(c.seen, left);
+    process_terminate(&pid, TERMINATE_NOW);
+    ck_assert(process_wait(&pid, LONG));
+    pid_release(&pid);
+    node_stop(&n);
+}
+END_TEST
+
 START_TEST(the_clock_stands_moves_and_never_goes_back)
 {
     struct node n = node_start(1);
@@ -481,6 +539,6 @@ UNIT(process, a_process_begins_works_and_ends, terminating_now_goes_ahead_of_wha
      a_link_tells_once_of_the_end, a_link_to_an_id_that_nobody_has_tells_at_once,
      a_linker_that_is_gone_is_not_told, destroying_a_runtime_ends_its_processes_the_youngest_first,
      timers_fire_by_deadline_and_then_by_creation, a_timer_that_was_cancelled_does_not_fire,
-     the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself,
+     of_many_timers_those_that_are_left_fire_in_order, the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself,
      a_filter_sees_and_drops_events, work_off_the_actors_threads_gives_a_future, THESE_ABORT,
      a_link_by_another_hand_aborts);

@@ -791,7 +791,6 @@ static int count_bytes(struct host *h, const char *path, char c, size_t *ret_siz
 {
     char *data;
     int n = 0;
-
     *ret_size = 0;
     if (host_read_file(h, path, 1 << 20, &data, ret_size, NULL) < 0)
         return -1;

@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "process/http_parser.h"
 #include "process/pid.h"
 #include "tests/unit.h"
@@ -139,6 +140,80 @@ START_TEST(nobody_may_send)
 }
 END_TEST
 
+START_TEST(a_head_that_is_kept_gives_the_same_bytes)
+{
+    CLEANUP(buffer_release) struct buffer out = BUFFER_INIT, fresh = BUFFER_INIT;
+    struct pid pids[] = { pid_of("a(1)@127.0.0.1:1"), pid_of("b@10.0.0.2:5050"),
+                          pid_of("b@10.0.0.3:5050"), { 0 } };
+    static const char *const names[] = { "ping", "pong" };
+    struct wire_head head = { .name = NULL };
+
+    for (size_t i = 0; i < 64; i++) {
+        const struct pid *from = &pids[i / 2 % 4], *to = &pids[i / 8 % 3];
+        const char *name = names[i / 32];
+
+        wire_begin_again(&out, &head, from, to, name, i % 2 * 0x1a2b);
+        wire_begin(&fresh, from, to, name, i % 2 * 0x1a2b);
+    }
+    ck_assert_str_eq(buffer_data(&out), buffer_data(&fresh));
+    ck_assert_ptr_nonnull(strstr(buffer_data(&out), "\r\n\r\n1a2b\r\n"));
+    wire_head_release(&head);
+    for (size_t i = 0; i < 4; i++)
+        pid_release(&pids[i]);
+}
+END_TEST
+
+START_TEST(our_own_answer_is_found_without_a_parser)
+{
+    CLEANUP(buffer_release) struct buffer b = BUFFER_INIT;
+    struct http_parser p;
+
+    wire_accept(&b, "Thu, 01 Jan 2026 00:00:00 GMT");
+    size_t size = buffer_length(&b);
+    http_parser_init(&p, HTTP_PARSER_RESPONSE, &limits);
+    ck_assert_int_eq(http_parser_run(&p, buffer_data(&b), size), HTTP_PARSER_DONE);
+    ck_assert_int_eq(p.response_status, 202);
+    ck_assert_uint_eq(p.consumed, size);
+    http_parser_release(&p);
+    buffer_append_text(&b, "more");
+    ck_assert_uint_eq(wire_accepted(buffer_data(&b), size + 4), size);
+    for (size_t i = 0; i < size; i++) {
+        ck_assert_uint_eq(wire_accepted(buffer_data(&b), i), 0);
+        char *c = buffer_data(&b) + i, was = *c;
+        *c = '\r';
+        ck_assert(was == '\r' || wire_accepted(buffer_data(&b), size) == 0);
+        *c = was;
+    }
+}
+END_TEST
+
+START_TEST(a_message_with_the_same_head_is_found_whole_or_not_at_all)
+{
+    CLEANUP(buffer_release) struct buffer b = BUFFER_INIT;
+    struct pid from = pid_of("a(1)@127.0.0.1:1"), to = pid_of("b@10.0.0.2:5050");
+    const char *body;
+    size_t size;
+
+    wire_format(&b, &from, &to, "ping", "sixteen letters!", 16);
+    const char *head = buffer_data(&b);
+    size_t head_length = (size_t)(strstr(head, "\r\n\r\n") + 4 - head), length = buffer_length(&b);
+    ck_assert_uint_eq(wire_repeats(head, length, head, head_length, &body, &size), length);
+    ck_assert_uint_eq(size, 16);
+    ck_assert_int_eq(memcmp(body, "sixteen letters!", 16), 0);
+    for (size_t i = 0; i < length; i++) {
+        char *other = mem_dup(head, length);
+        ck_assert_uint_eq(wire_repeats(head, i, head, head_length, &body, &size), 0);
+        other[i] ^= 0x40;
+        bool in_body = i >= head_length + 4 && i < head_length + 20;
+        ck_assert_uint_eq(wire_repeats(other, length, head, head_length, &body, &size),
+                          in_body ? length : 0);
+        mem_free(other);
+    }
+    pid_release(&from);
+    pid_release(&to);
+}
+END_TEST
+
 /* -1: no message; 0: a message; else the status of the refusal. */
 static int read_message(const char *text, struct wire_message *ret, struct error *err)
 {
@@ -217,7 +292,9 @@ START_TEST(what_cannot_be_a_message_is_refused_as_libprocess_does)
 END_TEST
 
 UNIT(wire, every_recorded_message_is_read_and_written_again_byte_for_byte,
-     an_empty_body_has_no_length, nobody_may_send,
+     an_empty_body_has_no_length, nobody_may_send, a_head_that_is_kept_gives_the_same_bytes,
+     our_own_answer_is_found_without_a_parser,
+     a_message_with_the_same_head_is_found_whole_or_not_at_all,
      the_sender_is_in_its_own_header_or_in_the_user_agent, other_requests_are_no_messages,
      the_id_is_percent_decoded_and_the_name_is_the_rest,
      what_cannot_be_a_message_is_refused_as_libprocess_does);

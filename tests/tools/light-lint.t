@@ -5,7 +5,7 @@
 export srcdir
 number=0
 
-for tool in check-names check-layers check-seam check-style; do
+for tool in check-names check-layers check-seam check-style check-quotes; do
     number=$((number + 1))
     if found=$("$srcdir/tests/tools/$tool" 2>&1); then
         echo "ok $number - $tool"
