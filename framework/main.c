@@ -19,12 +19,12 @@
 enum { EXIT_USAGE = 2, COMMANDS_MAX = 1 << 30, DEFAULT_WIDTH = 80 };
 
 static const char usage[] =
-    "usage: mesos-lite-framework --master=HOST:PORT [--name=value ...] [FILE]\n"
+    "mesos-lite-framework --master=HOST:PORT [--name=value ...] [FILE]\n"
     "Runs the shell commands in FILE, or on standard input, one on each line, across\n"
     "the cluster. Empty lines and lines that begin with '#' are skipped.\n"
     "Exit status: 0 when all succeeded, 1 when some did not, 2 for wrong usage,\n"
     "130 after Ctrl-C.\n"
-    "Every flag can also be given as MESOS_<NAME> in the environment.\n\n";
+    "Every flag can also be given as MESOS_<NAME> in the environment.";
 
 static int fail(const struct error *err, int status)
 {

@@ -14,9 +14,9 @@
 #include "process/runtime.h"
 
 static const char usage[] =
-    "usage: mesos-lite-master [--name=value ...]\n"
+    "mesos-lite-master [--name=value ...]\n"
     "The master of a cluster: agents and frameworks register with it.\n"
-    "Every flag can also be given as MESOS_<NAME> in the environment.\n\n";
+    "Every flag can also be given as MESOS_<NAME> in the environment.";
 
 static int fail(const struct error *err)
 {
