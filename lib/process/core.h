@@ -48,8 +48,8 @@ struct slot {
 
     struct pid pid; /* (names) owns the id; the process' pid borrows it */
     union {
-        struct text *text;      /* (names) the pid's text */
-        struct slot *next_free; /* (names) of a slot that has no process */
+        struct text *text;      /* (turn) the pid's, when there is a process */
+        struct slot *next_free; /* (names) of a slot that nobody has */
     };
     UT_hash_handle hh; /* (names) by pid.id, in the order of spawning */
 };

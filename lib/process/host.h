@@ -78,7 +78,12 @@ void host_notify(struct host *h);
  * loop stops or the host dies first, work may be left out; done still runs. */
 void host_async(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 
-/* ---- streams: connected, ordered bytes; on their loop's thread only ---- */
+/* ---- streams: connected, ordered bytes; on their loop's thread only ----
+ *
+ * Nobody waits for ever for a peer that is gone without a word (its power, or the
+ * network between): the kernel asks it after 60 s without a byte, then every 10 s,
+ * and a stream fails with ETIMEDOUT after the sixth question, or when what was
+ * written is not acknowledged for 120 s.  It costs no wake-up of ours. */
 
 struct stream_events {
     void (*connected)(void *arg,

@@ -264,11 +264,20 @@ static struct real_stream *make_stream(int fd, struct address peer)
     return s;
 }
 
-static void set_no_delay(int fd)
+/* No waiting to fill a packet; and a peer that is gone is found out (host.h). */
+static void set_options(int fd)
 {
-    int on = 1;
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        { IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, 60 }, { IPPROTO_TCP, TCP_KEEPINTVL, 10 },
+        { IPPROTO_TCP, TCP_KEEPCNT, 6 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 120000 },
+    };
 
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                   sizeof options[i].value);
 }
 
 /* Watches a connect that was begun, or tells of its failure; soon, from the loop. */
@@ -296,7 +305,7 @@ struct stream *host_real_stream_connect(struct loop *l, struct address to,
         error_errno(&s->failure, "Failed to make a socket");
         return connect_begun(s, l, events, arg);
     }
-    set_no_delay(s->fd);
+    set_options(s->fd);
     if (connect(s->fd, (struct sockaddr *)&in, sizeof in) < 0 && errno != EINPROGRESS &&
         errno != EINTR)
         error_errno(&s->failure, "Failed to connect to %s", address_format(to, peer));
@@ -366,7 +375,7 @@ static bool accept_one(struct real_listener *l)
     int fd = accept4(l->fd, (struct sockaddr *)&in, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0) {
-        set_no_delay(fd);
+        set_options(fd);
         l->accepted(l->arg, &make_stream(fd, from_sockaddr(&in))->stream);
         return true;
     }

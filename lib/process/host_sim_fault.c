@@ -30,9 +30,9 @@ static void connection_break(struct connection *c)
 
     s->counts.breaks++;
     c->silent = false;
-    sim_event_cancel(s, &c->expire);
     for (unsigned i = 0; i < 2; i++) {
         struct way *w = &c->way[i];
+        sim_event_cancel(s, &w->idle);
         way_lose_suffix(w);
         w->broken = true;
         w->stuck_since = -1;
@@ -54,9 +54,10 @@ static void connection_silence(struct connection *c)
 {
     c->sim->counts.silences++;
     c->silent = true;
-    sim_net_way_schedule(&c->way[0]);
-    sim_net_way_schedule(&c->way[1]);
-    sim_event_at(c->sim, &c->expire, c->sim->now + SIM_GIVE_UP);
+    for (unsigned i = 0; i < 2; i++) {
+        sim_net_way_schedule(&c->way[i]);
+        sim_net_way_unheard(&c->way[i], SIM_GIVE_UP);
+    }
 }
 
 static struct connection *any_connection(struct sim *s)
@@ -100,8 +101,8 @@ void sim_break_connections(struct sim_node *a, struct sim_node *b)
             connection_break(c);
 }
 
-/* A node without power sends no more; its peers find out by a reset, or, when
- * they write to nobody, only after a long time. */
+/* A node without power sends no more; its peers find out by a reset, or when
+ * they are not answered. */
 static void connection_lose_node(struct connection *c, unsigned side)
 {
     struct sim *s = c->sim;
@@ -112,7 +113,7 @@ static void connection_lose_node(struct connection *c, unsigned side)
         sim_net_way_send(&c->way[side], SEGMENT_RESET, NULL, 0);
         c->way[side].broken = true;
     } else {
-        sim_event_at(s, &c->expire, s->now + SIM_GIVE_UP);
+        sim_net_way_unheard(&c->way[!side], SIM_GIVE_UP);
     }
     sim_net_end_detach(st, 0);
 }
@@ -134,15 +135,31 @@ void sim_delay(struct sim *s, struct duration min, struct duration max)
     s->delay_max = max.ns;
 }
 
+/* Probes and their answers need both directions.  The last probe that was
+ * answered is up to a minute ago. */
+static void probe_connections(struct sim_node *a, struct sim_node *b, bool cut)
+{
+    list_each (c, &a->sim->connections, struct connection, link) {
+        if (!(c->node[0] == a && c->node[1] == b) && !(c->node[0] == b && c->node[1] == a))
+            continue;
+        for (unsigned i = 0; i < 2; i++)
+            if (cut)
+                sim_net_way_unheard(&c->way[i], sim_pick(a->sim, SIM_GIVE_UP / 2, SIM_GIVE_UP));
+            else
+                sim_net_way_heard(&c->way[i]);
+    }
+}
+
 void sim_cut(struct sim_node *a, struct sim_node *b, bool cut)
 {
     for (size_t i = 0; i < a->n_cuts; i++)
         if (a->cuts[i] == b)
             a->cuts[i--] = a->cuts[--a->n_cuts];
-    if (!cut)
-        return;
-    a->cuts = mem_realloc(a->cuts, (a->n_cuts + 1) * sizeof(struct sim_node *));
-    a->cuts[a->n_cuts++] = b;
+    if (cut) {
+        a->cuts = mem_realloc(a->cuts, (a->n_cuts + 1) * sizeof(struct sim_node *));
+        a->cuts[a->n_cuts++] = b;
+    }
+    probe_connections(a, b, cut || sim_net_is_cut(b, a));
 }
 
 void sim_refuse_connects(struct sim_node *to, bool refuse)

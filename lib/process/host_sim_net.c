@@ -10,9 +10,11 @@
  *
  * The sender's window counts what is in flight, what has arrived and cannot be
  * acknowledged, and what the receiver has not read.  While a way is cut its
- * segments wait and are tried again; after 15 minutes without progress the
- * sender gives up with ETIMEDOUT, and the other end knows nothing of it, until
- * it writes.
+ * segments wait and are tried again; after 2 minutes without progress the
+ * sender gives up with ETIMEDOUT.  An end that has nothing to send finds out as
+ * well, by the keep-alives of host.h: it gives up when it has not been answered
+ * for 1 to 2 minutes, by the time of its last probe.  Ends do not give up
+ * together: in between a connection is half open.
  */
 #include <errno.h>
 #include <string.h>
@@ -160,10 +162,10 @@ void sim_net_connection_free_unused(struct connection *c)
         return;
     for (int i = 0; i < 2; i++) {
         sim_event_cancel(c->sim, &c->way[i].event);
+        sim_event_cancel(c->sim, &c->way[i].idle);
         list_each_safe (g, &c->way[i].segments, struct segment, link)
             sim_net_segment_drop(&c->way[i], g);
     }
-    sim_event_cancel(c->sim, &c->expire);
     list_remove(&c->link);
     mem_free(c);
 }
@@ -244,7 +246,24 @@ static void segment_arrive(struct way *w, struct segment *g, bool acknowledged)
         sim_net_stream_schedule(c->end[w->side]);
 }
 
-/* After 15 minutes: the sender hears of it, the receiver does not. */
+void sim_net_way_unheard(struct way *w, int64_t ns)
+{
+    struct connection *c = w->connection;
+
+    if (c->end[w->side] && !c->is_path && w->idle.state == SIM_IDLE)
+        sim_event_at(c->sim, &w->idle, c->sim->now + ns);
+}
+
+void sim_net_way_heard(struct way *w)
+{
+    struct connection *c = w->connection;
+    const struct way *back = &c->way[!w->side];
+
+    if (!c->silent && (c->end[!w->side] || !list_is_empty(&back->segments)))
+        sim_event_cancel(c->sim, &w->idle);
+}
+
+/* The sender hears of it now, the receiver when it is not answered. */
 static void way_give_up(struct way *w)
 {
     struct connection *c = w->connection;
@@ -257,6 +276,7 @@ static void way_give_up(struct way *w)
     w->stuck_since = -1;
     if (c->end[w->side])
         sim_net_end_detach(c->end[w->side], ETIMEDOUT);
+    sim_net_way_unheard(&c->way[!w->side], SIM_GIVE_UP);
     sim_net_connection_free_unused(c);
 }
 
@@ -289,14 +309,9 @@ static void way_run(struct sim_event *e)
     sim_net_connection_free_unused(c);
 }
 
-static void expire_run(struct sim_event *e)
+static void idle_run(struct sim_event *e)
 {
-    struct connection *c = container_of(e, struct connection, expire);
-
-    for (int i = 0; i < 2; i++)
-        if (c->end[i])
-            sim_net_end_detach(c->end[i], ETIMEDOUT);
-    sim_net_connection_free_unused(c);
+    way_give_up(container_of(e, struct way, idle));
 }
 
 static void end_attach(struct connection *c, unsigned side, struct sim_stream *st)
@@ -321,8 +336,8 @@ void sim_net_connection_create(struct sim *s, struct sim_stream *from, struct si
         c->way[i].stuck_since = -1;
         list_init(&c->way[i].segments);
         sim_event_init(&c->way[i].event, way_run);
+        sim_event_init(&c->way[i].idle, idle_run);
     }
-    sim_event_init(&c->expire, expire_run);
     list_append(&s->connections, &c->link);
     s->counts.connections++;
 }

@@ -10,7 +10,7 @@
 #include "process/host_sim_private.h"
 
 #define SIM_SECOND ((int64_t)1000000000)
-#define SIM_GIVE_UP (15 * 60 * SIM_SECOND) /* without progress */
+#define SIM_GIVE_UP (120 * SIM_SECOND) /* without progress, or without a sign of the peer */
 
 enum segment_kind { SEGMENT_DATA, SEGMENT_FIN, SEGMENT_RESET };
 
@@ -31,6 +31,7 @@ struct way { /* from end[side] to end[!side] */
     int64_t last_due, stuck_since; /* -1: not stuck */
     bool broken;                   /* what is written now gets lost */
     struct sim_event event;
+    struct sim_event idle; /* the sender's keep-alive: when it fails unless it is answered */
 };
 
 struct connection {
@@ -40,7 +41,6 @@ struct connection {
     struct sim_stream *end[2]; /* NULL: closed, broken, or its OS process is dead */
     struct way way[2];
     bool is_path, silent;
-    struct sim_event expire; /* of silence */
 };
 
 struct sim_stream {
@@ -101,6 +101,10 @@ void sim_net_connection_free_unused(struct connection *c);
 void sim_net_end_detach(struct sim_stream *st, int failure);
 void sim_net_way_send(struct way *w, enum segment_kind kind, const void *bytes, size_t size);
 void sim_net_way_schedule(struct way *w);
+/* From now on w's sender hears nothing from its peer: it gives up after `ns` at the latest. */
+void sim_net_way_unheard(struct way *w, int64_t ns);
+/* It does again, unless the peer is not there any more. */
+void sim_net_way_heard(struct way *w);
 void sim_net_segment_drop(struct way *w, struct segment *g);
 
 void sim_net_listener_silence(struct sim_listener *ls); /* hears no more */

@@ -128,9 +128,9 @@ struct http_request *http_request_create(struct runtime *rt, char *raw, struct h
     r->parser = *parser;
     http_parser_init(parser, r->parser.kind, &r->parser.limits);
     r->path = decode(raw + r->parser.path.at, r->parser.path.length, err);
-    if (!r->path || (r->parser.has_query &&
-                     http_decode_pairs(raw + r->parser.query.at, r->parser.query.length, &r->query,
-                                       &r->n_query, err) < 0)) {
+    if (!r->path ||
+        (r->parser.has_query && http_decode_pairs(raw + r->parser.query.at, r->parser.query.length,
+                                                  &r->query, &r->n_query, err) < 0)) {
         request_free(r);
         return NULL;
     }

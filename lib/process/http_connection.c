@@ -1,9 +1,8 @@
-/* http_connection.c - one accepted connection: requests in, answers out
+/* http_connection.c - one accepted connection: requests in (answers out: http_connection_output.c)
  *
  *   readable → bytes → parser → message: deliver, 202 or 404
- *                             → request: queue, route (http_route.c)
- *   answered → at the end of the turn: what is ready at the head of the queue
- *              is written in one go
+ *                             → request: queue, (inflate,) route (http_route.c)
+ *   at the end → who has not answered yet is told that the client has gone
  *
  * Requests may be pipelined; answers leave in their order.  Not read is a
  * connection that has many requests unanswered, or has sent a message to a
@@ -26,8 +25,8 @@
 enum {
     READ_BYTES = 16 * 1024, /* one read, onto the stack: an idle connection keeps no room for it */
     READS_PER_TURN = 16,
-    MAX_PIPELINED = 128,         /* unanswered requests before reading stops */
-    PROGRESS_BYTES = 16 * 1024   /* that a peer must move in a time-out, to be given another */
+    MAX_PIPELINED = 128,       /* unanswered requests before reading stops */
+    PROGRESS_BYTES = 16 * 1024 /* that a peer must move in a time-out, to be given another */
 };
 
 void http_connection_ref(struct http_connection *c)
@@ -133,8 +132,8 @@ static void mark_release(void *args)
 
 static void pause_if_over_limit(struct http_connection *c, const struct pid *to)
 {
-    if (c->paused ||
-        process_backlog(c->shard->runtime, to->slot) < http_connection_options(c)->max_mailbox_events)
+    if (c->paused || process_backlog(c->shard->runtime, to->slot) <
+                         http_connection_options(c)->max_mailbox_events)
         return;
     c->paused = true;
     http_connection_ref(c);

@@ -16,12 +16,12 @@
 #include "process/http_gzip.h"
 
 enum {
-    COPY_BYTES = 16 * 1024,         /* bodies up to this are copied behind their heads */
-    ROUNDS_PER_TURN = 16,           /* of writing: others want to be served too */
-    GZIP_BYTES = 1024,              /* shorter bodies are not compressed */
-    GZIP_ASIDE_BYTES = 16 * 1024,   /* longer ones on a helper thread */
+    COPY_BYTES = 16 * 1024,       /* bodies up to this are copied behind their heads */
+    ROUNDS_PER_TURN = 16,         /* of writing: others want to be served too */
+    GZIP_BYTES = 1024,            /* shorter bodies are not compressed */
+    GZIP_ASIDE_BYTES = 16 * 1024, /* longer ones on a helper thread */
     DISCARD_BYTES = 16 * 1024,
-    DISCARDED_READS = 16            /* of what an erring peer has sent, before the close */
+    DISCARDED_READS = 16 /* of what an erring peer has sent, before the close */
 };
 
 /* ---- the queue ---- */
@@ -302,8 +302,8 @@ static void compressed(void *arg)
 
 static bool wants_gzip(const struct http_request *r)
 {
-    return buffer_length(&r->body) >= GZIP_BYTES && !r->stream && !r->encoded &&
-           !r->without_body && http_accepts_encoding(r, "gzip");
+    return buffer_length(&r->body) >= GZIP_BYTES && !r->stream && !r->encoded && !r->without_body &&
+           http_accepts_encoding(r, "gzip");
 }
 
 static void answer_arrived(void *arg)

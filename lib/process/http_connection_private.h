@@ -34,8 +34,7 @@ struct http_connection {
     struct buffer out, large; /* large: a body that is written from where it is */
 };
 
-static inline const struct runtime_options *
-http_connection_options(const struct http_connection *c)
+static inline const struct runtime_options *http_connection_options(const struct http_connection *c)
 {
     return runtime_get_options(c->shard->runtime);
 }
@@ -49,13 +48,13 @@ static inline bool http_connection_is_leaving(const struct http_connection *c)
 void http_connection_ref(struct http_connection *c);
 /* From when on the peer must move; nothing if we wait already. */
 void http_connection_wait(struct http_connection *c);
-/* After writing: requests that waited, then what can be read or waited for. */
+/* Takes requests out of what has come, as many as may be. */
 void http_connection_parse(struct http_connection *c);
 bool http_connection_may_read(const struct http_connection *c);
 
 /* http_connection_output.c */
 void http_connection_begin_output(struct http_connection *c);
-void http_connection_write_later(struct http_connection *c);        /* at the turn's end */
+void http_connection_write_later(struct http_connection *c); /* at the turn's end */
 void http_connection_enqueue(struct http_connection *c, struct http_request *r);
 void http_connection_forget(struct http_connection *c, struct http_request *r);
 /* An answer of ours, in its place among the others. */

@@ -75,22 +75,44 @@ void http_format_date(struct instant wall, char text[HTTP_DATE_TEXT])
              (unsigned)t.tm_hour % 24, (unsigned)t.tm_min % 60, (unsigned)t.tm_sec % 61);
 }
 
+static void put_number(struct buffer *out, size_t n)
+{
+    char digits[3 * sizeof n];
+    char *end = digits + sizeof digits, *p = end;
+
+    do
+        *--p = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    buffer_append(out, p, (size_t)(end - p));
+}
+
+static void put_header(struct buffer *out, const char *name, const char *value)
+{
+    buffer_append_text(out, name);
+    buffer_append_text(out, value);
+    buffer_append_text(out, "\r\n");
+}
+
+/* Once for every answer: without printf, which costs more than all the rest. */
 void http_format_head(struct buffer *out, const struct http_request *r, const char *date)
 {
-    buffer_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, http_status_text(r->status),
-                  date);
+    buffer_append_text(out, "HTTP/1.1 ");
+    put_number(out, (size_t)r->status);
+    put_header(out, " ", http_status_text(r->status));
+    put_header(out, "Date: ", date);
     if (r->content_type)
-        buffer_printf(out, "Content-Type: %s\r\n", r->content_type);
-    if (buffer_length(&r->headers) > 0)
-        buffer_append(out, buffer_data(&r->headers), buffer_length(&r->headers));
+        put_header(out, "Content-Type: ", r->content_type);
+    buffer_append(out, buffer_data(&r->headers), buffer_length(&r->headers));
     if (r->close)
         buffer_append_text(out, "Connection: close\r\n");
     else if (r->keep_alive_1_0)
         buffer_append_text(out, "Connection: Keep-Alive\r\n");
-    if (!r->stream)
-        buffer_printf(out, "Content-Length: %zu\r\n\r\n", buffer_length(&r->body));
-    else if (r->stream->chunked)
-        buffer_append_text(out, "Transfer-Encoding: chunked\r\n\r\n");
-    else
+    if (!r->stream) {
+        buffer_append_text(out, "Content-Length: ");
+        put_number(out, buffer_length(&r->body));
         buffer_append_text(out, "\r\n");
+    } else if (r->stream->chunked) {
+        buffer_append_text(out, "Transfer-Encoding: chunked\r\n");
+    }
+    buffer_append_text(out, "\r\n");
 }

@@ -75,9 +75,9 @@ struct http_stream {
     struct buffer queue; /* chunks, not yet the connection's; the request's lock, as all below */
     size_t moved;        /* bytes that the connection has and has not written */
     bool ended, failed;
-    bool dead;           /* nothing will be written any more */
+    bool dead; /* nothing will be written any more */
     bool overflowed;
-    bool told;           /* the connection's worker will come and look */
+    bool told; /* the connection's worker will come and look */
 
     size_t held; /* of the queue, as the connection counts it; its worker's, as the next */
     bool begun;  /* the head is written */

@@ -56,7 +56,9 @@ static void birth_run(struct process *self UNUSED, struct event *e)
 
     mem_free(e);
     p->slot->process = p;
+    p->slot->text = pid_format(&p->pid);
     w->process = p;
+    w->context.actor = p->slot->text->bytes;
     w->context.event = "initialize";
     if (p->class->initialize)
         p->class->initialize(p);
@@ -154,7 +156,6 @@ static struct slot *settle_in(struct runtime *rt, struct text *id)
         .address = rt->address,
         .id = id,
     };
-    s->text = pid_format(&s->pid);
     HASH_ADD_KEYPTR(hh, rt->names, id->bytes, id->length, s);
     return s;
 }
@@ -181,16 +182,17 @@ int process_spawn(struct runtime *rt, struct process *p, const struct process_cl
     if (id && !pid_is_id(id, strlen(id)))
         return error_set(err, EINVAL, "'%.60s' is not a process id", id);
     here = worker_current(rt);
+    birth = mem_alloc(sizeof *birth);
+    birth->event.type = &birth_event;
+    birth->process = p;
     pthread_mutex_lock(&rt->names_lock);
     if (id && find_name(rt, id, strlen(id))) {
         pthread_mutex_unlock(&rt->names_lock);
+        mem_free(birth);
         return error_set(err, EEXIST, "there is a process '%.60s' already", id);
     }
     s = settle_in(rt, id ? text_create(id) : unique_id(rt, class->name));
     prepare(p, rt, s, class);
-    birth = mem_alloc(sizeof *birth);
-    birth->event.type = &birth_event;
-    birth->process = p;
     if (ret_pid)
         *ret_pid = pid_dup(&s->pid);
     if (!here)
@@ -252,8 +254,8 @@ void process_deliver(struct worker *w, struct slot *s, struct event *e)
         e->type->drop(w->runtime, e);
         return;
     }
-    w->process = s->process;
-    w->context.actor = s->text->bytes;
+    w->process = s->process; /* nobody yet, before the first event */
+    w->context.actor = s->process ? s->text->bytes : "";
     w->context.event = event_kind_name(e->type->kind);
     worker_count_event(w);
     run(w, s->process, e);

@@ -40,8 +40,11 @@ struct runtime_options {
     size_t max_body_bytes;            /* of a message or request; default 64 MiB; then 413 */
     size_t max_output_bytes;   /* unsent, per connection, before it is closed; default 256 MiB */
     size_t max_mailbox_events; /* then HTTP gets 503 and connections are not read; default 100000 */
-    struct duration
-        head_timeout; /* for a request's head and body to arrive; default 60 s; then 408 */
+    /* For a request's head to arrive; then 408.  A body may take longer as long
+     * as 16 KiB of it arrive in each; likewise a peer that is only to read its
+     * last answers is closed when it reads less than that.  At worst noticed one
+     * time-out late.  Default 60 s. */
+    struct duration head_timeout;
 };
 
 /* Binds and starts the workers.  NULL with the reason. */

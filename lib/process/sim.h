@@ -10,7 +10,7 @@
  * The network carries connections as TCP does: bytes in order within one.  Its
  * faults are those of DESIGN.md section 3: delay; refused connects; breaks that
  * lose any suffix of what was in flight, either way; silence until a time-out;
- * partitions, one-way and two-way.
+ * partitions, one-way and two-way, which time out alike.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -73,7 +73,7 @@ void sim_delay(struct sim *s, struct duration min, struct duration max); /* defa
 void sim_cut(struct sim_node *a, struct sim_node *b, bool cut);
 void sim_break_connections(struct sim_node *a, struct sim_node *b); /* now, all between them */
 bool sim_break_one_connection(struct sim *s); /* any, by chance; false if none */
-/* Any: it delivers nothing more, and fails at both ends after 15 minutes. */
+/* Any: it delivers nothing more, and fails at both ends after 2 minutes. */
 bool sim_silence_one_connection(struct sim *s);
 void sim_refuse_connects(struct sim_node *to, bool refuse);
 

@@ -163,7 +163,8 @@ static inline char *browser_read(struct browser *b, const char *text)
     ck_assert_msg(sim_run_until(world, browser_has, &w, BROWSER_LIMIT),
                   "\"%s\" does not come behind \"%s\"", text, buffer_data(&b->got));
     n = (size_t)((char *)memmem(buffer_data(&b->got), buffer_length(&b->got), text, w.size) -
-                 buffer_data(&b->got)) + w.size;
+                 buffer_data(&b->got)) +
+        w.size;
     read = mem_strndup(buffer_data(&b->got), n);
     buffer_consume(&b->got, n);
     return read;

@@ -181,7 +181,8 @@ START_TEST(what_must_stay_as_it_is_stays)
     expect_plain(BROWSER_GET("/shop/letters?n=2000"), "Content-Length: 2000\r\n");
     expect_plain("GET /shop/letters?n=2000 HTTP/1.1\r\nAccept-Encoding: gzip;q=0, *\r\n\r\n",
                  "Content-Length: 2000\r\n");
-    expect_plain(ZIP("/shop/packed?n=2000"), "Content-Encoding: x-mine\r\nContent-Length: 2000\r\n");
+    expect_plain(ZIP("/shop/packed?n=2000"),
+                 "Content-Encoding: x-mine\r\nContent-Length: 2000\r\n");
     expect_plain(ZIP("/shop/stream?n=2000"), "Transfer-Encoding: chunked\r\n");
     world_stop();
 }

@@ -22,6 +22,7 @@
 struct feed {
     struct process process;
     struct http_stream *stream; /* of the last /subscribe */
+    int opened;                 /* subscriptions */
     struct list polls;
     int n_events;
     unsigned next_poll;
@@ -50,6 +51,7 @@ static void serve_subscribe(struct feed *f, struct http_request *r)
 
     http_stream_unref(f->stream);
     f->stream = s;
+    f->opened++;
     FINALLY(http_stream_closed(s), subscriber_left, f, http_stream_ref(s));
     atomic_store(&f->subscribed, true);
     host_notify(runtime_host(f->process.runtime));
@@ -75,9 +77,9 @@ static void serve_say(struct feed *f, struct http_request *r)
 {
     const char *text = http_request_query(r, "text"), *bytes = http_request_query(r, "bytes");
 
-    if (text)
+    if (text && f->stream)
         http_stream_write(f->stream, text, strlen(text));
-    if (bytes) {
+    if (bytes && f->stream) {
         size_t n = strtoul(bytes, NULL, 10);
         char *data = mem_alloc(n);
         http_stream_write(f->stream, data, n);
@@ -88,15 +90,18 @@ static void serve_say(struct feed *f, struct http_request *r)
 
 static void serve_close(struct feed *f, struct http_request *r)
 {
-    http_stream_close(f->stream);
-    http_stream_write(f->stream, "late", 4);
-    http_stream_close(f->stream);
+    if (f->stream) {
+        http_stream_close(f->stream);
+        http_stream_write(f->stream, "late", 4);
+        http_stream_close(f->stream);
+    }
     ok(r);
 }
 
 static void serve_fail(struct feed *f, struct http_request *r)
 {
-    http_stream_fail(f->stream);
+    if (f->stream)
+        http_stream_fail(f->stream);
     ok(r);
 }
 
@@ -467,6 +472,47 @@ START_TEST(a_runtime_ends_with_streams_and_polls_open)
 }
 END_TEST
 
+static void bad_network(uint64_t seed)
+{
+    static const char *const paths[] = { "/feed/say?bytes=100000",
+                                         "/feed/say?text=x",
+                                         "/feed/close",
+                                         "/feed/fail",
+                                         "/feed/drop",
+                                         "/feed/add" };
+    struct browser *crowd[20];
+
+    world_start(seed, (struct runtime_options){ .max_output_bytes = 400000 });
+    spawn();
+    for (size_t i = 0; i < ARRAY_SIZE(crowd); i++) {
+        crowd[i] = browser_open();
+        browser_say(crowd[i], BROWSER_GET("/feed/events?since=0&timeout=1secs"));
+        browser_say(crowd[i], BROWSER_GET("/feed/subscribe"));
+        crowd[i]->deaf = sim_random_below(world, 3) == 0;
+        char *request = mem_printf("GET %s HTTP/1.1\r\n\r\n",
+                                   paths[sim_random_below(world, ARRAY_SIZE(paths))]);
+        browser_say(crowd[sim_random_below(world, i + 1)], request);
+        mem_free(request);
+        sim_run_for(world, MILLISECONDS(sim_random_below(world, 1000)));
+        if (sim_random_below(world, 2) == 0)
+            sim_break_one_connection(world);
+    }
+    sim_run_for(world, SECONDS(10));
+    for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
+        browser_close(crowd[i]);
+    world_stop();
+    ck_assert_int_gt(feed.opened, 0);
+    ck_assert_int_eq(feed.left + feed.ended, feed.opened);
+}
+
+/* What becomes of a subscription is told exactly once, whatever happens to it. */
+START_TEST(every_stream_ends_once_in_a_bad_network)
+{
+    for (uint64_t seed = 1; seed <= 30; seed++)
+        bad_network(seed);
+}
+END_TEST
+
 /* ---- with threads and sockets ---- */
 
 static int connect_to(struct runtime *to)
@@ -479,7 +525,8 @@ static int connect_to(struct runtime *to)
 
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, sizeof in), 0);
     ck_assert_int_gt(send(fd, BROWSER_GET("/feed/subscribe"),
-                          strlen(BROWSER_GET("/feed/subscribe")), MSG_NOSIGNAL), 0);
+                          strlen(BROWSER_GET("/feed/subscribe")), MSG_NOSIGNAL),
+                     0);
     return fd;
 }
 
@@ -573,13 +620,12 @@ START_TEST(a_flood_to_who_does_not_read_ends_at_the_limit)
 END_TEST
 
 UNIT(http_stream, each_write_leaves_as_one_chunk, requests_behind_a_stream_wait_for_its_end,
-     an_old_client_gets_a_stream_without_chunks,
-     a_stream_that_fails_drops_its_connection, a_stream_that_is_let_go_of_unclosed_fails,
-     the_head_of_a_stream_is_all_that_head_gets,
+     an_old_client_gets_a_stream_without_chunks, a_stream_that_fails_drops_its_connection,
+     a_stream_that_is_let_go_of_unclosed_fails, the_head_of_a_stream_is_all_that_head_gets,
      who_serves_a_stream_is_told_once_that_its_client_has_gone,
      a_broken_connection_is_a_client_that_has_gone,
      a_client_that_does_not_read_a_stream_is_disconnected_at_the_limit,
      a_client_that_reads_again_gets_all_of_it, a_long_poll_waits_for_news_or_its_time,
-     who_answers_later_is_told_that_the_client_has_gone,
-     a_runtime_ends_with_streams_and_polls_open, many_threads_write_one_stream,
+     who_answers_later_is_told_that_the_client_has_gone, a_runtime_ends_with_streams_and_polls_open,
+     every_stream_ends_once_in_a_bad_network, many_threads_write_one_stream,
      a_flood_to_who_does_not_read_ends_at_the_limit);

@@ -418,7 +418,7 @@ START_TEST(of_many_timers_those_that_are_left_fire_in_order)
     runtime_clock_pause(n.rt);
     for (int round = 0; round < 2; round++) { /* the second in the places of the first */
         for (int i = 0; i < MANY; i++) {
-            int deadline = i * 7919 % DEADLINES + 1000 * round;
+            int deadline = 1 + i * 7919 % DEADLINES + 1000 * round;
             timers[i] = delay(&pid, SECONDS(deadline), count, .deadline = deadline, .number = i);
         }
         for (int i = 0; i < MANY; i++)
