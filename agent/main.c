@@ -55,6 +55,17 @@ static void choose_launcher_dir(struct agent_options *options, struct host *host
                                                                    : PKGLIBEXECDIR);
 }
 
+/* Tasks run elsewhere: their folders must be found from anywhere. */
+static void make_work_dir_absolute(struct agent_options *options, struct host *host)
+{
+    char *given = options->work_dir;
+
+    if (!given || *given == '/' || !*given)
+        return;
+    options->work_dir = mem_printf("%s/%s", host_working_directory(host), given);
+    mem_free(given);
+}
+
 static int serve(struct program *p, struct agent *agent, const struct agent_options *options,
                  struct error *err)
 {
@@ -83,6 +94,7 @@ static int run(struct agent_options *options, struct host *host)
     int result;
 
     choose_launcher_dir(options, host);
+    make_work_dir_absolute(options, host);
     if (program_start(&p, host, &program, &err) < 0)
         return fail(&err);
     agent = agent_create(p.runtime, options, &err);

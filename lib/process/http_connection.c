@@ -1,6 +1,6 @@
 /* http_connection.c - one accepted connection: requests in (answers out: http_connection_output.c)
  *
- *   readable → bytes → parser → message: deliver, 202 or 404
+ *   readable → bytes → parser → message: deliver, 202 or 404 (http_connection_message.c)
  *                             → request: queue, (inflate,) route (http_route.c)
  *   at the end → who has not answered yet is told that the client has gone
  *
@@ -42,6 +42,7 @@ void http_connection_unref(struct http_connection *c)
     buffer_release(&c->in);
     buffer_release(&c->out);
     buffer_release(&c->large);
+    http_connection_forget_head(c);
     http_parser_release(&c->parser);
     mem_free(c);
 }
@@ -73,14 +74,6 @@ void http_connection_close_all(struct http_shard *shard)
 
 /* ---- answers of ours ---- */
 
-static void say_standard(struct http_connection *c, int status, bool close)
-{
-    CLEANUP(buffer_release) struct buffer body = BUFFER_INIT;
-
-    http_standard_body(status, &body);
-    http_connection_say(c, status, buffer_data(&body), close);
-}
-
 static void refuse(struct http_connection *c, int status, const char *reason)
 {
     list_remove(&c->waiting);
@@ -89,87 +82,7 @@ static void refuse(struct http_connection *c, int status, const char *reason)
     buffer_release(&c->in);
 }
 
-/* 202: what almost every message gets, without a detour through the queue. */
-static void accept_message(struct http_connection *c, bool close)
-{
-    if (close || c->parser.minor == 0 || !http_connection_may_append(c)) {
-        http_connection_say(c, 202, NULL, close);
-        return;
-    }
-    buffer_append_text(&c->out, "HTTP/1.1 202 Accepted\r\nDate: ");
-    buffer_append_text(&c->out, http_server_date(c->shard));
-    buffer_append_text(&c->out, "\r\nContent-Length: 0\r\n\r\n");
-    http_connection_write_later(c);
-}
-
-/* ---- backpressure ---- */
-
-static void resume(void *arg)
-{
-    struct http_connection *c = arg;
-
-    c->paused = false;
-    if (c->stream) {
-        http_connection_parse(c);
-        http_connection_write_later(c);
-    }
-    http_connection_unref(c);
-}
-
-struct mark {
-    struct http_connection *connection;
-};
-
-static void mark_passed(struct process *self UNUSED, void *args UNUSED) {}
-
-/* Handled or dropped: either way nothing is in front of it any more. */
-static void mark_release(void *args)
-{
-    struct mark *m = args;
-
-    worker_post(m->connection->shard->worker, resume, m->connection);
-}
-
-static void pause_if_over_limit(struct http_connection *c, const struct pid *to)
-{
-    if (c->paused || process_backlog(c->shard->runtime, to->slot) <
-                         http_connection_options(c)->max_mailbox_events)
-        return;
-    c->paused = true;
-    http_connection_ref(c);
-    http_server_count(c->shard->runtime, "process/connections_paused");
-    struct mark mark = { c };
-    process_dispatch(to, mark_passed, &mark, sizeof mark, mark_release);
-}
-
 /* ---- what was received ---- */
-
-static void receive_message(struct http_connection *c, const char *data)
-{
-    struct runtime *rt = c->shard->runtime;
-    bool close = !c->parser.keep_alive;
-    struct wire_message m;
-    struct pid to = { 0 }, from = { 0 };
-    struct error err;
-    int status;
-
-    if (wire_parse(&c->parser, data, &m, &status, &err) < 0) {
-        http_connection_say(c, status, err.text, close);
-        return;
-    }
-    runtime_parse_pid(rt, m.from, &from, NULL); /* what is no PID is delivered as from nobody */
-    if (runtime_find(rt, m.id, &to) &&
-        process_deliver_bytes(rt, m.id, &from, m.name, data + c->parser.body.at,
-                              c->parser.body.length)) {
-        accept_message(c, close);
-        pause_if_over_limit(c, &to);
-    } else {
-        say_standard(c, 404, close);
-    }
-    pid_release(&to);
-    pid_release(&from);
-    wire_release(&m);
-}
 
 /* The bytes of the message become the request's: all of the buffer when
  * nothing follows, else a copy. */
@@ -220,7 +133,7 @@ static void inflated(void *arg)
             http_answer_error(r, job->error.code == EFBIG ? 413 : 400, "%s", job->error.text);
         http_request_unref(r);
     }
-    resume(job->connection);
+    http_connection_resume(job->connection);
     mem_free(job);
 }
 
@@ -278,11 +191,11 @@ static void receive_request(struct http_connection *c)
 static void receive(struct http_connection *c)
 {
     list_remove(&c->waiting);
-    c->said_continue = false;
+    c->said_continue = c->begun = false;
     if (!c->parser.keep_alive)
         c->last = true;
     if (wire_is_message(&c->parser, buffer_data(&c->in))) {
-        receive_message(c, buffer_data(&c->in));
+        http_connection_receive_message(c, buffer_data(&c->in));
         buffer_consume(&c->in, c->parser.consumed);
     } else {
         receive_request(c);
@@ -314,15 +227,23 @@ static void wait_for_rest(struct http_connection *c)
     http_connection_wait(c);
 }
 
-static bool may_parse(const struct http_connection *c)
+bool http_connection_may_take(const struct http_connection *c)
 {
-    return c->stream && !c->closing && !c->paused && buffer_length(&c->in) > 0 &&
-           c->n_requests < MAX_PIPELINED;
+    return c->stream && !c->closing && !c->paused && c->n_requests < MAX_PIPELINED;
+}
+
+/* Is there something for the parser, behind what can be had without it? */
+static bool may_parse(struct http_connection *c)
+{
+    buffer_consume(&c->in,
+                   http_connection_take_repeats(c, buffer_data(&c->in), buffer_length(&c->in)));
+    return http_connection_may_take(c) && buffer_length(&c->in) > 0;
 }
 
 void http_connection_parse(struct http_connection *c)
 {
     while (may_parse(c)) {
+        c->begun = true;
         switch (http_parser_run(&c->parser, buffer_data(&c->in), buffer_length(&c->in))) {
         case HTTP_PARSER_MORE:
             if (c->at_end)
@@ -347,6 +268,18 @@ void http_connection_parse(struct http_connection *c)
         list_remove(&c->waiting);
 }
 
+void http_connection_resume(void *arg)
+{
+    struct http_connection *c = arg;
+
+    c->paused = false;
+    if (c->stream) {
+        http_connection_parse(c);
+        http_connection_write_later(c);
+    }
+    http_connection_unref(c);
+}
+
 /* Also behind the last request: only so is it seen that the peer goes. */
 bool http_connection_may_read(const struct http_connection *c)
 {
@@ -355,11 +288,15 @@ bool http_connection_may_read(const struct http_connection *c)
 
 static void take_input(struct http_connection *c, const char *bytes, size_t size)
 {
+    size_t taken = 0;
+
     if (c->last)
         return;
     if (c->parser.head_done)
         c->progress += size;
-    buffer_append(&c->in, bytes, size);
+    if (buffer_length(&c->in) == 0)
+        taken = http_connection_take_repeats(c, bytes, size);
+    buffer_append(&c->in, bytes + taken, size - taken);
     http_connection_parse(c);
 }
 

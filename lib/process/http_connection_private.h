@@ -1,13 +1,20 @@
-/* http_connection_private.h - a connection, as the two files that move its bytes know it
+/* http_connection_private.h - a connection, as the three files that move its bytes know it
  *
- * http_connection.c reads, http_connection_output.c writes.  All of it belongs
- * to the shard's worker.
+ * http_connection.c reads, http_connection_message.c delivers what is a message,
+ * http_connection_output.c writes.  All of it belongs to the shard's worker.
  */
 #ifndef HTTP_CONNECTION_PRIVATE_H
 #define HTTP_CONNECTION_PRIVATE_H
 
 #include "process/http_connection.h"
 #include "process/runtime_private.h"
+
+/* Of a message that may come again, and what it said; name NULL: none. */
+struct http_kept_head {
+    struct buffer text;
+    char *name;
+    struct pid to, from;
+};
 
 struct http_connection {
     struct ref ref;
@@ -22,6 +29,8 @@ struct http_connection {
 
     struct buffer in;
     struct http_parser parser;
+    bool begun; /* the parser has seen a part of the first request in `in` */
+    struct http_kept_head kept;
     bool at_end;  /* the peer sends nothing more */
     bool last;    /* what it sends behind its last request is thrown away */
     bool closing; /* we read nothing more; closed when all is written */
@@ -51,6 +60,14 @@ void http_connection_wait(struct http_connection *c);
 /* Takes requests out of what has come, as many as may be. */
 void http_connection_parse(struct http_connection *c);
 bool http_connection_may_read(const struct http_connection *c);
+bool http_connection_may_take(const struct http_connection *c); /* one more request */
+void http_connection_resume(void *arg); /* after a pause: takes the reference to the connection */
+
+/* http_connection_message.c.  The request that the parser has just found, in data. */
+void http_connection_receive_message(struct http_connection *c, const char *data);
+/* Takes messages with the kept head from the front, as many as may be: their bytes. */
+size_t http_connection_take_repeats(struct http_connection *c, const char *data, size_t size);
+void http_connection_forget_head(struct http_connection *c);
 
 /* http_connection_output.c */
 void http_connection_begin_output(struct http_connection *c);
