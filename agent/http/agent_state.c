@@ -1,5 +1,6 @@
 /* agent_state.c - /state with Mesos's keys (FACTS 5.10), /flags, /health */
 #include "agent/agent_private.h"
+#include "agent/http/agent_operator.h"
 #include "base/buffer.h"
 #include "base/json_writer.h"
 #include "mesos/attributes.h"
@@ -19,6 +20,7 @@ ROUTES(agent, state_routes, ENDPOINTS);
 void agent_state_init(struct agent *a)
 {
     process_route(&a->process, state_routes);
+    agent_operator_init(a);
 }
 
 /* ---- resources ---- */

@@ -1,318 +1,53 @@
-/* master_state.c - /state: agents, frameworks, their tasks (FACTS 6.7)
+/* master_state.c - /state, and its lists by themselves: /slaves, /frameworks
  *
- * Keys and value types are Mesos's, v0 names included: tools depend on them.
+ * As in Mesos they answer whatever the method.
  */
 #include "master/http/master_state.h"
 
-#include <stdio.h>
+#include <string.h>
 
+#include "base/flags.h"
 #include "base/json_writer.h"
-#include "master/master_private.h"
+#include "master/http/master_json.h"
+#include "master/http/master_resources.h"
 #include "master/master_version.h"
-#include "mesos/attributes.h"
-#include "mesos/framework_info.h"
-#include "mesos/json_protobuf.h"
-#include "mesos/task_state.h"
 
-static void put_time(struct json_writer *w, const char *key, struct instant t)
+#define ENDPOINTS(AT)                                                                              \
+    AT("/state", serve_state,                                                                      \
+       "All that the master knows of agents, frameworks and tasks.\n"                              \
+       "A JSON object. It is large in a large cluster: do not poll it often.")                     \
+    AT("/slaves", serve_slaves,                                                                    \
+       "The agents, with their resources in full.\n"                                               \
+       "?slave_id= only this one.")                                                                \
+    AT("/frameworks", serve_frameworks,                                                            \
+       "The frameworks with their tasks, also those that have ended.\n"                            \
+       "?framework_id= only this one.")
+
+ROUTES(master, state_routes, ENDPOINTS);
+
+void master_state_init(struct master *m)
 {
-    json_put_double(w, key, instant_seconds(t));
+    process_route(&m->process, state_routes);
 }
 
-static void put_time_if_set(struct json_writer *w, const char *key, struct instant t)
+void master_state_write_flags(struct json_writer *w, const struct master *m)
 {
-    if (t.ns != 0)
-        put_time(w, key, t);
-}
+    CLEANUP(buffer_release) struct buffer value = BUFFER_INIT;
 
-static void put_resources(struct json_writer *w, const char *key, const struct resources *r)
-{
-    json_key(w, key);
-    resources_write(r, w);
-}
-
-static void put_enum(struct json_writer *w, const ProtobufCEnumDescriptor *type, int value)
-{
-    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(type, value);
-
-    json_write_string(w, v ? v->name : "UNKNOWN");
-}
-
-/* ---- agents ---- */
-
-static void write_agent_capabilities(struct json_writer *w, const struct agent_record *a)
-{
-    const ProtobufCMessage *msg = a->registration ? a->registration->body : NULL;
-    Pb__AgentInfo__Capability **v = NULL;
-    size_t n = 0;
-
-    if (msg && msg->descriptor == &pb__register_slave_message__descriptor) {
-        v = ((const Pb__RegisterSlaveMessage *)msg)->agent_capabilities;
-        n = ((const Pb__RegisterSlaveMessage *)msg)->n_agent_capabilities;
-    } else if (msg) {
-        v = ((const Pb__ReregisterSlaveMessage *)msg)->agent_capabilities;
-        n = ((const Pb__ReregisterSlaveMessage *)msg)->n_agent_capabilities;
-    }
-    json_begin_array(w);
-    for (size_t i = 0; i < n; i++)
-        if (v[i]->has_type)
-            put_enum(w, &pb__agent_info__capability__type__descriptor, v[i]->type);
-    json_end_array(w);
-}
-
-/* The first resource that is reserved for its role: each role is written once. */
-static bool begins_role(const struct resources *r, size_t i)
-{
-    if (!r->v[i].role)
-        return false;
-    for (size_t k = 0; k < i; k++)
-        if (r->v[k].role && text_equal(r->v[k].role, r->v[i].role))
-            return false;
-    return true;
-}
-
-static void write_reserved(struct json_writer *w, const struct resources *total)
-{
     json_begin_object(w);
-    for (size_t i = 0; i < total->n; i++) {
-        struct resources of_role;
-
-        if (!begins_role(total, i))
-            continue;
-        of_role = resources_reserved_for(total, total->v[i].role->bytes);
-        put_resources(w, total->v[i].role->bytes, &of_role);
-        resources_release(&of_role);
+    for (const struct flag *row = master_flags; row->name; row++) {
+        buffer_clear(&value);
+        if (flags_format(row, &m->options, &value))
+            json_put_string(w, row->name, buffer_data(&value));
     }
     json_end_object(w);
 }
 
-static void write_agent(struct json_writer *w, const struct agent_record *a)
+/* No text wanted: any will do. */
+static bool is_wanted(const char *wanted, const char *id)
 {
-    const Pb__AgentInfo *info = (const Pb__AgentInfo *)a->info->body;
-    struct resources unreserved = resources_unreserved(&a->total);
-
-    json_begin_object(w);
-    json_put_string(w, "id", agent_id_text(&a->id));
-    json_put_string(w, "hostname", info->hostname);
-    json_put_integer(w, "port", info->port);
-    json_key(w, "attributes");
-    attributes_write(info->attributes, info->n_attributes, w);
-    json_put_string(w, "pid", a->pid_text->bytes);
-    put_time(w, "registered_time", a->registered);
-    put_time_if_set(w, "reregistered_time", a->reregistered);
-    put_resources(w, "resources", &a->total);
-    put_resources(w, "used_resources", &a->used);
-    put_resources(w, "offered_resources", &a->offered);
-    json_key(w, "reserved_resources");
-    write_reserved(w, &a->total);
-    put_resources(w, "unreserved_resources", &unreserved);
-    json_put_bool(w, "active", a->active);
-    json_put_bool(w, "deactivated", false);
-    json_put_string(w, "version", a->version->bytes);
-    json_key(w, "capabilities");
-    write_agent_capabilities(w, a);
-    json_end_object(w);
-    resources_release(&unreserved);
+    return !wanted || strcmp(wanted, id) == 0;
 }
-
-static void write_recovered_agent(struct json_writer *w, const struct known_agent *k)
-{
-    const Pb__AgentInfo *info = k->info ? (const Pb__AgentInfo *)k->info->body : NULL;
-
-    json_begin_object(w);
-    json_put_string(w, "id", agent_id_text(&k->id));
-    if (info) {
-        json_put_string(w, "hostname", info->hostname);
-        json_put_integer(w, "port", info->port);
-        json_key(w, "attributes");
-        attributes_write(info->attributes, info->n_attributes, w);
-    }
-    json_end_object(w);
-}
-
-/* ---- tasks and executors ---- */
-
-static void write_status(struct json_writer *w, const Pb__TaskStatus *status)
-{
-    json_begin_object(w);
-    json_put_string(w, "state", task_state_name(status->state));
-    json_put_double(w, "timestamp", status->timestamp);
-    json_protobuf_put(w, &status->base, "labels");
-    json_protobuf_put(w, &status->base, "container_status");
-    if (status->has_healthy)
-        json_put_bool(w, "healthy", status->healthy);
-    json_protobuf_put(w, &status->base, "check_status");
-    json_end_object(w);
-}
-
-static const char *role_of(const struct task_record *t)
-{
-    const Pb__Task *task = (const Pb__Task *)t->info->body;
-
-    if (task->n_resources > 0 && task->resources[0]->allocation_info &&
-        task->resources[0]->allocation_info->role)
-        return task->resources[0]->allocation_info->role;
-    return t->framework->role->bytes;
-}
-
-static void write_task(struct json_writer *w, const struct task_record *t)
-{
-    const Pb__Task *task = (const Pb__Task *)t->info->body;
-
-    json_begin_object(w);
-    json_put_string(w, "id", task_id_text(&t->id));
-    json_put_string(w, "name", task->name);
-    json_put_string(w, "framework_id", framework_id_text(&t->framework->id));
-    json_put_string(w, "executor_id", executor_id_text(&t->executor_id));
-    json_put_string(w, "slave_id", agent_id_text(&t->agent_id));
-    json_put_string(w, "state", task_state_name(t->state));
-    put_resources(w, "resources", &t->resources);
-    json_put_string(w, "role", role_of(t));
-    json_key(w, "statuses");
-    json_begin_array(w);
-    list_each(s, &t->statuses, struct task_status, link)
-        write_status(w, (const Pb__TaskStatus *)s->status->body);
-    json_end_array(w);
-    if (task->user)
-        json_put_string(w, "user", task->user);
-    json_protobuf_put(w, &task->base, "labels");
-    json_protobuf_put(w, &task->base, "discovery");
-    json_protobuf_put(w, &task->base, "container");
-    json_protobuf_put(w, &task->base, "health_check");
-    json_end_object(w);
-}
-
-static void write_executor(struct json_writer *w, const struct executor_record *e)
-{
-    const Pb__ExecutorInfo *info = (const Pb__ExecutorInfo *)e->info->body;
-
-    json_begin_object(w);
-    json_put_string(w, "executor_id", executor_id_text(&e->id));
-    json_put_string(w, "name", info->name ? info->name : "");
-    json_put_string(w, "framework_id", framework_id_text(&e->framework->id));
-    json_put_string(w, "slave_id", agent_id_text(&e->agent->id));
-    put_resources(w, "resources", &e->resources);
-    json_protobuf_put(w, &info->base, "command");
-    json_protobuf_put(w, &info->base, "container");
-    json_protobuf_put(w, &info->base, "labels");
-    json_protobuf_put(w, &info->base, "type");
-    json_put_string(w, "source", info->source ? info->source : "");
-    json_end_object(w);
-}
-
-/* ---- frameworks ---- */
-
-static void write_offer(struct json_writer *w, const struct offer *o)
-{
-    json_begin_object(w);
-    json_put_string(w, "id", offer_id_text(&o->id));
-    json_put_string(w, "framework_id", framework_id_text(&o->framework->id));
-    json_put_string(w, "slave_id", agent_id_text(&o->agent->id));
-    json_key(w, "allocation_info");
-    json_begin_object(w);
-    json_put_string(w, "role", o->role->bytes);
-    json_end_object(w);
-    put_resources(w, "resources", &o->resources);
-    json_end_object(w);
-}
-
-static void write_roles(struct json_writer *w, const Pb__FrameworkInfo *info)
-{
-    if (!framework_info_has(info, MULTI_ROLE)) {
-        json_put_string(w, "role", framework_info_role(info, 0));
-        return;
-    }
-    json_key(w, "roles");
-    json_begin_array(w);
-    for (size_t i = 0; i < framework_info_role_count(info); i++)
-        json_write_string(w, framework_info_role(info, i));
-    json_end_array(w);
-}
-
-static void write_framework_info(struct json_writer *w, const struct framework_record *f)
-{
-    const Pb__FrameworkInfo *info = (const Pb__FrameworkInfo *)f->info->body;
-
-    json_put_string(w, "id", framework_id_text(&f->id));
-    json_put_string(w, "name", info->name);
-    if (!pid_is_empty(&f->pid)) {
-        char pid[PID_TEXT];
-
-        json_put_string(w, "pid", pid_text(&f->pid, pid, sizeof pid));
-    }
-    json_key(w, "capabilities");
-    json_begin_array(w);
-    for (size_t i = 0; i < info->n_capabilities; i++)
-        put_enum(w, &pb__framework_info__capability__type__descriptor, info->capabilities[i]->type);
-    json_end_array(w);
-    json_put_string(w, "hostname", info->hostname ? info->hostname : "");
-    json_put_string(w, "webui_url", info->webui_url ? info->webui_url : "");
-    json_put_string(w, "user", info->user);
-    json_put_double(w, "failover_timeout", info->failover_timeout);
-    json_put_bool(w, "checkpoint", info->checkpoint);
-    if (info->principal)
-        json_put_string(w, "principal", info->principal);
-    json_protobuf_put(w, &info->base, "labels");
-    write_roles(w, info);
-}
-
-static void write_task_list(struct json_writer *w, const char *key, const struct list *tasks)
-{
-    json_key(w, key);
-    json_begin_array(w);
-    list_each(t, tasks, struct task_record, link)
-        write_task(w, t);
-    json_end_array(w);
-}
-
-static void write_framework_parts(struct json_writer *w, const struct framework_record *f)
-{
-    struct task_record *t, *next;
-
-    json_key(w, "tasks");
-    json_begin_array(w);
-    HASH_ITER (hh, f->tasks, t, next)
-        write_task(w, t);
-    json_end_array(w);
-    write_task_list(w, "unreachable_tasks", &f->unreachable_tasks);
-    write_task_list(w, "completed_tasks", &f->completed_tasks);
-    json_key(w, "offers");
-    json_begin_array(w);
-    list_each(o, &f->offers, struct offer, framework_link)
-        write_offer(w, o);
-    json_end_array(w);
-    json_key(w, "executors");
-    json_begin_array(w);
-    list_each(e, &f->executors, struct executor_record, framework_link)
-        write_executor(w, e);
-    json_end_array(w);
-}
-
-static void write_framework(struct json_writer *w, const struct framework_record *f)
-{
-    struct resources offered = RESOURCES_INIT, all = resources_dup(&f->used);
-
-    list_each(o, &f->offers, struct offer, framework_link)
-        master_sum_add(&offered, &o->resources);
-    resources_add(&all, &offered);
-    json_begin_object(w);
-    write_framework_info(w, f);
-    put_resources(w, "used_resources", &f->used);
-    put_resources(w, "offered_resources", &offered);
-    put_resources(w, "resources", &all);
-    json_put_bool(w, "active", f->active);
-    json_put_bool(w, "connected", f->connected);
-    json_put_bool(w, "recovered", f->recovered);
-    put_time(w, "registered_time", f->registered);
-    put_time(w, "unregistered_time", f->unregistered);
-    put_time_if_set(w, "reregistered_time", f->reregistered);
-    write_framework_parts(w, f);
-    json_end_object(w);
-    resources_release(&offered);
-    resources_release(&all);
-}
-
-/* ---- the whole ---- */
 
 static void write_counts(struct json_writer *w, const struct master *m)
 {
@@ -324,23 +59,24 @@ static void write_counts(struct json_writer *w, const struct master *m)
         *(a->active ? &active : &inactive) += 1;
     HASH_ITER (hh, m->known, k, next_k)
         unreachable += k->state == REGISTRY_UNREACHABLE;
-    json_put_integer(w, "activated_slaves", active);
-    json_put_integer(w, "deactivated_slaves", inactive);
-    json_put_integer(w, "unreachable_slaves", unreachable);
+    json_put_double(w, "activated_slaves", (double)active);
+    json_put_double(w, "deactivated_slaves", (double)inactive);
+    json_put_double(w, "unreachable_slaves", (double)unreachable);
 }
 
 static void write_master(struct json_writer *w, const struct master *m)
 {
     json_put_string(w, "version", MASTER_API_VERSION);
-    put_time(w, "start_time", m->started);
-    put_time(w, "elected_time", m->started);
+    master_json_put_time(w, "start_time", m->started);
+    master_json_put_time(w, "elected_time", m->started);
     json_put_string(w, "id", m->id->bytes);
     json_put_string(w, "pid", m->info->pid);
     json_put_string(w, "hostname", m->hostname->bytes);
     json_key(w, "capabilities");
     json_begin_array(w);
     for (size_t i = 0; i < m->info->n_capabilities; i++)
-        put_enum(w, &pb__master_info__capability__type__descriptor, m->info->capabilities[i]->type);
+        master_json_enum(w, &pb__master_info__capability__type__descriptor,
+                         m->info->capabilities[i]->type);
     json_end_array(w);
     if (m->options.cluster)
         json_put_string(w, "cluster", m->options.cluster);
@@ -356,47 +92,100 @@ static void write_master(struct json_writer *w, const struct master *m)
     master_state_write_flags(w, m);
 }
 
-static void write_agents(struct json_writer *w, const struct master *m)
-{
-    struct agent_record *a, *next_a;
-    struct known_agent *k, *next_k;
+/* ---- lists ---- */
 
+static void write_agent(struct json_writer *w, const struct agent_record *a, bool full)
+{
+    json_begin_object(w);
+    master_json_agent_parts(w, a);
+    if (full)
+        master_resources_write_full(w, a);
+    json_end_object(w);
+}
+
+static void write_agents(struct json_writer *w, const struct master *m, const char *wanted,
+                         bool full)
+{
     json_key(w, "slaves");
     json_begin_array(w);
-    HASH_ITER (hh, m->agents, a, next_a)
-        write_agent(w, a);
+    for (struct agent_record *a = m->agents; a; a = a->hh.next)
+        if (is_wanted(wanted, agent_id_text(&a->id)))
+            write_agent(w, a, full);
     json_end_array(w);
     json_key(w, "recovered_slaves");
     json_begin_array(w);
-    HASH_ITER (hh, m->known, k, next_k)
-        if (k->state == REGISTRY_ADMITTED)
-            write_recovered_agent(w, k);
+    for (struct known_agent *k = m->known; k; k = k->hh.next)
+        if (k->state == REGISTRY_ADMITTED && is_wanted(wanted, agent_id_text(&k->id)))
+            master_json_recovered_agent(w, k);
     json_end_array(w);
 }
 
-void master_state_write(struct json_writer *w, const struct master *m)
+/* For who still asks for lists that Mesos has given up filling. */
+static void write_nothing(struct json_writer *w, const char *key)
 {
-    static const char *const always_empty[] = { "orphan_tasks", "unregistered_frameworks" };
-    struct framework_record *f, *next;
+    json_key(w, key);
+    json_begin_array(w);
+    json_end_array(w);
+}
 
-    json_begin_object(w);
-    write_master(w, m);
-    write_counts(w, m);
-    write_agents(w, m);
+static void write_frameworks(struct json_writer *w, const struct master *m, const char *wanted)
+{
     json_key(w, "frameworks");
     json_begin_array(w);
-    HASH_ITER (hh, m->frameworks, f, next)
-        write_framework(w, f);
+    for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
+        if (is_wanted(wanted, framework_id_text(&f->id)))
+            master_json_framework(w, f);
     json_end_array(w);
     json_key(w, "completed_frameworks");
     json_begin_array(w);
-    list_each(completed, &m->completed_frameworks, struct framework_record, link)
-        write_framework(w, completed);
+    list_each (f, &m->completed_frameworks, struct framework_record, link)
+        if (is_wanted(wanted, framework_id_text(&f->id)))
+            master_json_framework(w, f);
     json_end_array(w);
-    for (size_t i = 0; i < ARRAY_SIZE(always_empty); i++) {
-        json_key(w, always_empty[i]);
-        json_begin_array(w);
-        json_end_array(w);
-    }
-    json_end_object(w);
+    write_nothing(w, "unregistered_frameworks");
+}
+
+/* ---- the endpoints ---- */
+
+static void serve_state(struct master *m, struct http_request *r)
+{
+    struct buffer out = BUFFER_INIT;
+    struct json_writer w;
+
+    json_writer_init(&w, &out);
+    json_begin_object(&w);
+    write_master(&w, m);
+    write_counts(&w, m);
+    write_agents(&w, m, NULL, false);
+    write_frameworks(&w, m, NULL);
+    write_nothing(&w, "orphan_tasks");
+    json_end_object(&w);
+    http_answer_json(r, &out);
+    buffer_release(&out);
+}
+
+static void serve_slaves(struct master *m, struct http_request *r)
+{
+    struct buffer out = BUFFER_INIT;
+    struct json_writer w;
+
+    json_writer_init(&w, &out);
+    json_begin_object(&w);
+    write_agents(&w, m, http_request_query(r, "slave_id"), true);
+    json_end_object(&w);
+    http_answer_json(r, &out);
+    buffer_release(&out);
+}
+
+static void serve_frameworks(struct master *m, struct http_request *r)
+{
+    struct buffer out = BUFFER_INIT;
+    struct json_writer w;
+
+    json_writer_init(&w, &out);
+    json_begin_object(&w);
+    write_frameworks(&w, m, http_request_query(r, "framework_id"));
+    json_end_object(&w);
+    http_answer_json(r, &out);
+    buffer_release(&out);
 }
