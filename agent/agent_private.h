@@ -104,6 +104,7 @@ struct hosted_executor {
     enum executor_state state;
     bool builtin;
     bool recovered;                              /* was there before this start of the agent */
+    bool reconnecting;                           /* its connection broke; it is asked to come back */
     bool stored;                                 /* its intent is */
     char *sandbox, *run_folder;
     char intent_boot_id[64];
@@ -134,7 +135,7 @@ struct hosted_task {
     Pb__TaskState state;                         /* the last that is stored: latest_state */
     bool stored;                                 /* it may be given to the executor */
     bool sent;                                   /* the executor was given it */
-    bool end_listed;                             /* a master was told at a re-registration that it has ended */
+    bool end_listed;                             /* a re-registering agent told it as ended */
     struct message *kill;                        /* KillTaskMessage once asked for */
     struct list statuses;                        /* struct task_status, for /state */
     UT_hash_handle hh;                           /* in executor->tasks */
@@ -195,6 +196,7 @@ void hosted_executor_kill_run(struct agent *a, struct hosted_executor *e);
 void hosted_executor_ended(struct agent *a, struct hosted_executor *e);
 void hosted_executor_follow(struct agent *a, struct hosted_executor *e);   /* its run, to the end */
 void hosted_executor_await(struct agent *a, struct hosted_executor *e, struct duration d);
+void hosted_executor_reconnect(struct agent *a, struct hosted_executor *e);
 void hosted_executor_send_task(struct agent *a, struct hosted_task *t);
 /* From the runner, in any context. */
 void hosted_executors_tell_started(const struct pid *agent, struct container_id container,

@@ -162,15 +162,8 @@ static void kill_recovered(struct agent *a, struct hosted_executor *e)
 
 static void adopt_custom(struct agent *a, struct hosted_executor *e)
 {
-    Pb__ReconnectExecutorMessage msg = PB__RECONNECT_EXECUTOR_MESSAGE__INIT;
-
     hosted_executor_follow(a, e);
-    hosted_executor_await(a, e, a->options.executor_reregistration_timeout);
-    if (pid_is_empty(&e->pid))
-        return;                              /* had not registered; or it does now */
-    process_link(&a->process, &e->pid, LINK_RECONNECT);
-    msg.slave_id = a->info->id;
-    process_send(&a->process, &e->pid, &msg.base);
+    hosted_executor_reconnect(a, e);
 }
 
 static void adopt_builtin(struct agent *a, struct hosted_executor *e)

@@ -193,7 +193,8 @@ static void on_reregister(struct agent *a, const struct pid *from,
     struct hosted_executor *e = find_executor(a, msg->framework_id, msg->executor_id);
     Pb__ExecutorReregisteredMessage answer = PB__EXECUTOR_REREGISTERED_MESSAGE__INIT;
 
-    if (!e || e->builtin || !e->recovered || e->state != EXECUTOR_REGISTERING ||
+    if (!e || e->builtin || !(e->recovered || e->reconnecting) ||
+        e->state != EXECUTOR_REGISTERING ||
         e->framework->terminating || pid_is_empty(&e->pid) || !pid_equal(&e->pid, from)) {
         refuse(a, from, msg->executor_id->value, "it is not expected to come back");
         return;
@@ -207,12 +208,30 @@ static void on_reregister(struct agent *a, const struct pid *from,
              e->framework->id.text->bytes);
     for (struct hosted_task *t = e->tasks, *next; t; t = next) {
         next = t->hh.next;
-        if (t->state == PB__TASK_STATE__TASK_STAGING && !knows_task(msg, t->id.text->bytes))
+        if (t->state != PB__TASK_STATE__TASK_STAGING || knows_task(msg, t->id.text->bytes))
+            continue;
+        if (e->reconnecting)
+            t->sent = false;                 /* it ignores a second one */
+        else
             status_updates_generate(a, t, PB__TASK_STATE__TASK_DROPPED,
                                     PB__TASK_STATUS__REASON__REASON_AGENT_RESTARTED,
                                     "Task launched during agent restart");
     }
+    e->reconnecting = false;
     send_tasks(a, e);
+}
+
+/* Asks an executor that runs for what it has, on a new connection. */
+void hosted_executor_reconnect(struct agent *a, struct hosted_executor *e)
+{
+    Pb__ReconnectExecutorMessage msg = PB__RECONNECT_EXECUTOR_MESSAGE__INIT;
+
+    hosted_executor_await(a, e, a->options.executor_reregistration_timeout);
+    if (pid_is_empty(&e->pid))
+        return;                              /* had not registered; or it does now */
+    process_link(&a->process, &e->pid, LINK_RECONNECT);
+    msg.slave_id = a->info->id;
+    process_send(&a->process, &e->pid, &msg.base);
 }
 
 /* ---- it does not register in time ---- */
@@ -230,10 +249,12 @@ static void registration_late(struct agent *a, struct run_args *args)
 
     if (!e || e->state != EXECUTOR_REGISTERING)
         return;
-    if (e->recovered)
+    if (e->recovered || e->reconnecting)
         hosted_executor_blame(e, PB__TASK_STATE__TASK_GONE,
                               PB__TASK_STATUS__REASON__REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
-                              "Executor did not come back after a restart of the agent");
+                              e->reconnecting
+                                  ? "Executor did not come back after its connection broke"
+                                  : "Executor did not come back after a restart of the agent");
     else
         hosted_executor_blame(e, PB__TASK_STATE__TASK_FAILED,
                               PB__TASK_STATUS__REASON__REASON_EXECUTOR_REGISTRATION_TIMEOUT,
@@ -434,14 +455,27 @@ static void run_has_ended(struct agent *a, struct future *f, struct following *o
     hosted_executor_ended(a, e);
 }
 
+/* A custom executor has ended, of which its run tells, or only its connection has,
+ * with what was on its way. */
+static void connection_ended(struct agent *a, struct hosted_executor *e)
+{
+    if (e->state != EXECUTOR_RUNNING || e->has_exit)
+        return;
+    e->state = EXECUTOR_REGISTERING;
+    e->reconnecting = true;
+    hosted_executor_reconnect(a, e);
+}
+
 /* The process of a built-in executor has ended.  Its run may not have: then it
  * is killed and followed. */
 void hosted_executors_exited(struct agent *a, const struct pid *pid)
 {
     struct hosted_executor *e = hosted_executor_find_pid(a, pid);
 
+    if (e && !e->builtin)
+        connection_ended(a, e);
     if (!e || !e->builtin || !e->command)
-        return;                              /* of a custom one the run says when */
+        return;
     command_executor_release(e->command);
     e->command = NULL;
     if (e->tasks && e->started.pid != 0 && !e->has_exit &&

@@ -83,6 +83,7 @@ static void drop_run(struct agent *a, struct hosted_executor *e, const struct er
               executor.text->bytes, framework.text->bytes, why->text);
     agent_metrics_launch_failed(a);
     e->state = EXECUTOR_TERMINATED;
+    future_unref(store_remove_run(a->store, e->container)); /* it may be there nonetheless */
     HASH_ITER(hh, e->tasks, t, next) {
         struct task_id id = task_id_dup(&t->id);
         bool last = HASH_COUNT(e->tasks) == 1;

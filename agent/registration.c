@@ -156,8 +156,6 @@ static void send_reregister(struct agent *a, struct arena *arena)
         if (!f->terminating)
             add_framework(f, &msg, arena);
     status_updates_list_refused(a, &msg, arena);
-    a->list_is_old = false;
-    process_cancel(&a->list_timer);
     msg.slave = a->info;
     msg.version = AGENT_API_VERSION;
     msg.agent_capabilities = capabilities(arena, &msg.n_agent_capabilities);
@@ -402,8 +400,11 @@ static void list_again(struct agent *a, struct nothing *unused UNUSED)
 {
     CLEANUP(arena_release) struct arena arena = ARENA_INIT;
 
-    if (a->list_is_old && a->state == AGENT_RUNNING)
-        send_reregister(a, &arena);
+    if (!a->list_is_old || a->state != AGENT_RUNNING)
+        return;
+    a->list_is_old = false;
+    process_cancel(&a->list_timer);
+    send_reregister(a, &arena);
 }
 
 /* ---- lost, told to end ---- */

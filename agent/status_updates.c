@@ -597,8 +597,10 @@ static void acknowledgement_stored(struct agent *a, struct future *f, struct com
         log_error("acknowledgement for task %s of framework %s cannot be stored, its update is "
                   "sent again: %s",
                   s->task.text->bytes, s->framework.text->bytes, future_error(f)->text);
-        s->in_flight = true;
-        s->retry = delay(&a->process.pid, s->pause, send_again, .key = mem_strdup(s->key));
+        if (a->state == AGENT_RUNNING) { /* else it is sent when we are registered again */
+            s->in_flight = true;
+            s->retry = delay(&a->process.pid, s->pause, send_again, .key = mem_strdup(s->key));
+        }
         return;
     }
     ends = is_terminal(u);

@@ -165,9 +165,28 @@ static int apply_task(struct database *db, struct change *c, struct error *err)
                         buffer_data(&c->task_info), buffer_length(&c->task_info));
 }
 
+/* An executor has one run at a time: what is there of an earlier one is over, and
+ * its removal has failed. */
+static int remove_earlier(struct database *db, struct change *c, struct error *err)
+{
+    static const char *const removals[] = {
+        "DELETE FROM updates WHERE (framework, task) IN (SELECT framework, task FROM tasks"
+        " WHERE run IN (SELECT id FROM runs WHERE framework = ? AND executor = ? AND id <> ?))",
+        "DELETE FROM tasks WHERE run IN"
+        " (SELECT id FROM runs WHERE framework = ? AND executor = ? AND id <> ?)",
+        "DELETE FROM runs WHERE framework = ? AND executor = ? AND id <> ?",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(removals); i++)
+        if (database_run(db, err, removals[i], "sss", c->framework->bytes, c->executor->bytes,
+                         c->run->bytes) < 0)
+            return -1;
+    return 0;
+}
+
 static int apply_intent(struct database *db, struct change *c, struct error *err)
 {
-    if (apply_framework(db, c, err) < 0 ||
+    if (apply_framework(db, c, err) < 0 || remove_earlier(db, c, err) < 0 ||
         database_run(db, err, "INSERT INTO runs VALUES(?, ?, ?, ?, ?, ?, ?, '')", "sssissb",
                      c->run->bytes, c->framework->bytes, c->executor->bytes, (int64_t)c->builtin,
                      c->sandbox, c->boot_id, buffer_data(&c->info), buffer_length(&c->info)) < 0)

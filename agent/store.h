@@ -46,7 +46,8 @@ struct store_run {
     const Pb__ExecutorInfo *info;
     const char *pid; /* libprocess PID of a custom executor once registered, else "" */
 };
-/* With its framework, as store_put_framework puts it: all, or nothing. */
+/* With its framework, as store_put_framework puts it, and in the place of an earlier
+ * run of the executor: all, or nothing. */
 struct future *store_put_intent(struct store *s, const Pb__FrameworkInfo *framework,
                                 const char *framework_pid, const struct store_run *run,
                                 const Pb__TaskInfo *task);

@@ -214,6 +214,7 @@ static void master_resolved(struct scheduler *s, struct future *f, struct resolu
     }
     pid_assign(&s->master, future_value(f, &runtime_pid_type));
     process_link(&s->process, &s->master, LINK_RECONNECT);
+    s->link_broke = false;
     send_subscribe(s);
 }
 
@@ -267,6 +268,9 @@ static void connected(struct scheduler *s, const char *id, const Pb__MasterInfo 
         return;                                     /* our first SUBSCRIBE was slow, not lost */
     if (!s->id)
         s->id = text_create(id);
+    if (s->link_broke)                              /* after SUBSCRIBE, before this answer */
+        process_link(&s->process, &s->master, LINK_REUSE);
+    s->link_broke = false;
     s->connected = s->was_registered = true;
     s->failover = false;
     s->backoff = s->backoff_first;
@@ -316,6 +320,7 @@ static void scheduler_exited(struct scheduler *s, const struct pid *peer)
 {
     if (!pid_equal(peer, &s->master) || s->failed)
         return;
+    s->link_broke = true;
     if (s->connected) {
         s->connected = false;
         log_warning("master %s is gone, subscribing again", s->master_name->bytes);

@@ -16,7 +16,7 @@ void scheduler_calls_send(struct scheduler *s, PbScheduler__Call *call,
     }
     if (s->id) {
         id.value = s->id->bytes;
-        call->framework_id = &id;
+        call->framework_id = &id; /* cppcheck-suppress autoVariables ; it is packed below */
     }
     call->has_type = 1;
     call->type = type;

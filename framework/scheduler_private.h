@@ -21,6 +21,7 @@ struct scheduler {
     struct pid master;                       /* empty until resolved */
     bool connected;                          /* subscribed with the master that we are linked to */
     bool failover; /* the next SUBSCRIBE takes the id over from another scheduler */
+    bool link_broke; /* since it was made: we would not hear of the master's end */
     bool was_registered;
     bool starts_later;
     bool leaving;                            /* TEARDOWN, until the master has heard it */

@@ -257,9 +257,11 @@ void sim_net_way_unheard(struct way *w, int64_t ns)
 void sim_net_way_heard(struct way *w)
 {
     struct connection *c = w->connection;
-    const struct way *back = &c->way[!w->side];
+    const struct list *coming = &c->way[!w->side].segments;
+    bool ends = !list_is_empty(coming) &&
+                list_entry(coming->prev, struct segment, link)->kind != SEGMENT_DATA;
 
-    if (!c->silent && (c->end[!w->side] || !list_is_empty(&back->segments)))
+    if (!c->silent && (c->end[!w->side] || ends))
         sim_event_cancel(c->sim, &w->idle);
 }
 

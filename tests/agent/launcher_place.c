@@ -150,8 +150,9 @@ struct launch_request launcher_place_request(struct launcher_place *p, const cha
     char *folder = mem_printf("%s/meta/runs/%s", p->dir, id);
 
     mkdir(folder, 0755);
+    number++;
     return (struct launch_request){
-        .number = ++number,
+        .number = number,
         .folder = folder,
         .directory = mem_strdup(p->dir),
         .program = mem_strdup("sh"),

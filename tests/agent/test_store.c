@@ -74,15 +74,23 @@ static void check_stored(struct store_place *p, struct future *f)
     future_unref(f);
 }
 
-static struct future *put_framework(struct store_place *p, const char *pid)
+static Pb__FrameworkInfo framework_info(struct store_place *p, Pb__FrameworkID *id)
 {
     Pb__FrameworkInfo info = PB__FRAMEWORK_INFO__INIT;
-    Pb__FrameworkID id = PB__FRAMEWORK_ID__INIT;
 
-    id.value = p->framework.text->bytes;
-    info.id = &id;
+    *id = (Pb__FrameworkID)PB__FRAMEWORK_ID__INIT;
+    id->value = p->framework.text->bytes;
+    info.id = id;
     info.name = "name";
     info.user = "user";
+    return info;
+}
+
+static struct future *put_framework(struct store_place *p, const char *pid)
+{
+    Pb__FrameworkID id;
+    Pb__FrameworkInfo info = framework_info(p, &id);
+
     return store_put_framework(p->store, &info, pid);
 }
 
@@ -93,6 +101,8 @@ static struct future *put_task(struct store_place *p, const char *id, bool with_
     Pb__TaskInfo task = PB__TASK_INFO__INIT;
     Pb__TaskID task_id = PB__TASK_ID__INIT;
     Pb__AgentID agent = PB__AGENT_ID__INIT;
+    Pb__FrameworkID framework_id;
+    Pb__FrameworkInfo framework = framework_info(p, &framework_id);
     struct store_run run = { .id = p->run, .framework = p->framework, .executor = p->executor,
                              .sandbox = "/sandbox", .boot_id = "boot", .info = &info };
 
@@ -103,7 +113,7 @@ static struct future *put_task(struct store_place *p, const char *id, bool with_
     task.name = id;
     task.task_id = &task_id;
     task.agent_id = &agent;
-    return with_run ? store_put_intent(p->store, &run, &task)
+    return with_run ? store_put_intent(p->store, &framework, "s@1.2.3.4:5", &run, &task)
                     : store_put_task(p->store, p->framework, p->run, &task);
 }
 
@@ -246,7 +256,8 @@ START_TEST(the_pid_of_an_executor_belongs_to_its_run)
     start(&p);
     check_stored(&p, put_task(&p, "t1", true));
     check_stored(&p, store_put_executor_pid(p.store, p.run, "executor(1)@1.2.3.4:5"));
-    check_content(&p, "run:run-1:f:e:0:/sandbox:boot:executor(1)@1.2.3.4:5 task:run-1:t1 ");
+    check_content(&p, "framework:f:s@1.2.3.4:5 "
+                      "run:run-1:f:e:0:/sandbox:boot:executor(1)@1.2.3.4:5 task:run-1:t1 ");
     stop(&p);
 }
 END_TEST
@@ -262,7 +273,22 @@ START_TEST(a_run_is_remembered_once)
     ck_assert(future_wait(second, p.host, MINUTES(1)));
     ck_assert_int_eq(future_state(second), FUTURE_FAILED);
     future_unref(second);
-    check_content(&p, "run:run-1:f:e:0:/sandbox:boot: task:run-1:t1 ");
+    check_content(&p, "framework:f:s@1.2.3.4:5 run:run-1:f:e:0:/sandbox:boot: task:run-1:t1 ");
+    stop(&p);
+}
+END_TEST
+
+START_TEST(a_run_takes_the_place_of_an_earlier_one_that_could_not_be_removed)
+{
+    struct store_place p;
+
+    start(&p);
+    check_stored(&p, put_task(&p, "t1", true));
+    check_stored(&p, put_update(&p, "t1", "aaaaaaaaaaaaaaaa", PB__TASK_STATE__TASK_FINISHED));
+    container_id_release(&p.run);
+    p.run.text = text_create("run-2");
+    check_stored(&p, put_task(&p, "t2", true));
+    check_content(&p, "framework:f:s@1.2.3.4:5 run:run-2:f:e:0:/sandbox:boot: task:run-2:t2 ");
     stop(&p);
 }
 END_TEST
@@ -312,7 +338,7 @@ START_TEST(a_full_disk_fails_the_change_and_a_later_one_is_fine)
     future_unref(f);
     sim_disk_full(p.node, false);
     check_stored(&p, put_task(&p, "t1", true));
-    check_content(&p, "framework:f: run:run-1:f:e:0:/sandbox:boot: task:run-1:t1 ");
+    check_content(&p, "framework:f:s@1.2.3.4:5 run:run-1:f:e:0:/sandbox:boot: task:run-1:t1 ");
     stop(&p);
 }
 END_TEST
@@ -333,5 +359,6 @@ END_TEST
 UNIT(store, an_empty_store_has_nothing, what_was_put_comes_back_in_its_order,
      an_acknowledged_update_is_known_as_such, a_framework_that_moved_keeps_its_place,
      the_pid_of_an_executor_belongs_to_its_run, a_run_is_remembered_once,
+     a_run_takes_the_place_of_an_earlier_one_that_could_not_be_removed,
      a_task_goes_with_its_updates_and_a_run_with_its_tasks, forgetting_leaves_nothing,
      a_full_disk_fails_the_change_and_a_later_one_is_fine, what_was_stored_survives_a_power_loss);

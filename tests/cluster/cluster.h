@@ -63,6 +63,7 @@ struct cluster {
     struct part master, agents[CLUSTER_AGENTS_MAX], frameworks[CLUSTER_FRAMEWORKS_MAX];
     struct list watches; /* struct watch_for */
     uint64_t events, trace_hash, ticks;
+    struct instant network_is_true; /* from here on no connection is half open (faults.c) */
     unsigned restarts[3], self_ends[3];    /* by role */
     char ring[CLUSTER_RING][CLUSTER_LINE]; /* the last events */
     uint64_t ring_next;

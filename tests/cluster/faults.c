@@ -3,6 +3,9 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "sim_supervisor.h"
+
+#define HALF_OPEN MINUTES(5)
 
 /* A fault that lasts, and when it ends. */
 struct lasting {
@@ -34,8 +37,18 @@ struct faults *faults_create(struct cluster *c)
     return f;
 }
 
+/* Some faults leave connections of which one end thinks that they stand: until the
+ * keep-alives have failed. */
+static void mistrust_network(struct cluster *c, enum fault_kind kind)
+{
+    if (kind == FAULT_SILENCE || kind == FAULT_PARTITION || kind == FAULT_PARTITION_1 ||
+        kind == FAULT_CRASH_MASTER)
+        c->network_is_true = instant_add(sim_now(c->sim), HALF_OPEN);
+}
+
 static void end(struct faults *f, struct lasting *l)
 {
+    mistrust_network(f->cluster, l->kind);
     switch (l->kind) {
     case FAULT_PARTITION:
     case FAULT_PARTITION_1:
@@ -55,7 +68,6 @@ static void end(struct faults *f, struct lasting *l)
     }
     list_remove(&l->link);
     mem_free(l);
-    (void)f;
 }
 
 static void last(struct faults *f, enum fault_kind kind, struct part *a, struct part *b,
@@ -141,6 +153,7 @@ bool faults_begin(struct faults *f, enum fault_kind kind)
 {
     struct cluster *c = f->cluster;
 
+    mistrust_network(c, kind);
     switch (kind) {
     case FAULT_BREAK:
         return sim_break_one_connection(c->sim);
@@ -162,6 +175,8 @@ bool faults_begin(struct faults *f, enum fault_kind kind)
         return crash_for_a_while(f, kind, &c->master);
     case FAULT_CRASH_AGENT:
         return crash_for_a_while(f, kind, any_agent(c));
+    case FAULT_KILL_SUPERVISOR:
+        return sim_supervisor_kill_one(c->ledger, c->sim) == 0;
     case FAULT_DISK_FULL:
         return fill_disk(f);
     case FAULT_REFUSE:

@@ -18,6 +18,7 @@
     ON(KILL_AGENT,   "kill -9 of an agent")                 \
     ON(KILL_FRAMEWORK, "kill -9 of a framework")            \
     ON(KILL_LAUNCHER, "kill -9 of a launcher")              \
+    ON(KILL_SUPERVISOR, "kill -9 of a supervisor")          \
     ON(CRASH_MASTER, "power loss of the master's machine")  \
     ON(CRASH_AGENT,  "power loss of an agent's machine")    \
     ON(DISK_FULL,    "disk full for a while")               \

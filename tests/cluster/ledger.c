@@ -16,6 +16,7 @@ struct ledger *ledger_create(void)
 
     CHECK(!current);
     list_init(&l->launchers);
+    list_init(&l->running);
     current = l;
     return l;
 }

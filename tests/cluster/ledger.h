@@ -50,6 +50,7 @@ struct ledger {
     struct ledger_uuid *durable;
     struct ledger_agent *agents;
     struct list launchers; /* struct launcher_instance, those that run */
+    struct list running;   /* struct supervisor, those that run */
     uint64_t next_launcher;
     unsigned supervisors; /* OS processes that run on behalf of tasks */
     uint64_t starts, durable_count;

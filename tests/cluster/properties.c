@@ -11,11 +11,13 @@
 #include "cluster.h"
 #include "master/master.h"
 #include "master/registry/registry.h"
+#include "process/message.h"
 #include "process/process.h"
 #include "process/runtime.h"
 #include "properties_master.h"
 
-enum { CHECK_EVERY = 16 };
+enum { CHECK_EVERY = 16, OFFERS_EVERY = 64 };
+#define OFFER_NEWS SECONDS(5) /* within it a framework is told that an offer is no more */
 
 /* ---- the books ---- */
 
@@ -35,8 +37,34 @@ static void check_books(struct part *p)
         ledger_violate(c->ledger, "the books of %s are wrong: %s", p->name, err.text);
 }
 
+static void check_offer(struct cluster *c, const struct work *w, struct held_offer *h)
+{
+    const Pb__Offer *o = (const Pb__Offer *)h->offer->body;
+    struct instant now = sim_now(c->sim);
+
+    if (properties_master_has_offer(c->master.actor, o->id->value))
+        h->unknown = INSTANT_NEVER;
+    else if (h->unknown.ns == INSTANT_NEVER.ns)
+        h->unknown = now;
+    else if (instant_before(instant_add(h->unknown, OFFER_NEWS), now))
+        ledger_violate(c->ledger, "framework %u holds offer %s of agent %s, the master does not",
+                       w->number, o->id->value, o->agent_id->value);
+}
+
+static void check_offers(struct cluster *c)
+{
+    if (!c->master.actor || c->ticks % OFFERS_EVERY != 0 ||
+        instant_before(sim_now(c->sim), c->network_is_true))
+        return;
+    for (unsigned i = 0; i < c->options.frameworks; i++)
+        if (c->frameworks[i].work->is_subscribed)
+            list_each (h, &c->frameworks[i].work->held, struct held_offer, link)
+                check_offer(c, c->frameworks[i].work, h);
+}
+
 void properties_check(struct cluster *c)
 {
+    check_offers(c);
     check_books(&c->master);
     for (unsigned i = 0; i < c->options.agents; i++)
         check_books(&c->agents[i]);

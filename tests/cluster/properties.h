@@ -7,6 +7,9 @@
  * two are seen by standing between the product's own functions: programs with
  * this file are linked with PROPERTIES_LDFLAGS (tests-cluster.am).
  *
+ * An offer that a subscribed framework holds is one of the master's, or has just
+ * been taken back; where a connection may be half open this is not looked at.
+ *
  * Convergence, when faults have stopped: properties_left_over.
  */
 #ifndef PROPERTIES_H

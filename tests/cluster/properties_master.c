@@ -3,7 +3,16 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "master/master_private.h"
+
+bool properties_master_has_offer(const struct master *m, const char *id)
+{
+    for (const struct offer *o = m->offers; o; o = o->hh.next)
+        if (text_is(o->id.text, id))
+            return true;
+    return false;
+}
 
 bool properties_master_left_over(const struct master *m, char *what, size_t size)
 {

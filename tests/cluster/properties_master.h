@@ -10,6 +10,7 @@
 
 struct master;
 
+bool properties_master_has_offer(const struct master *m, const char *id);
 /* Are there tasks, executors or offers?  Then `what` says which. */
 bool properties_master_left_over(const struct master *m, char *what, size_t size);
 

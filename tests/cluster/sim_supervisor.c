@@ -28,6 +28,7 @@
 enum step { STEP_CLAIM, STEP_EXECUTE, STEP_RUNNING, STEP_WRITE, STEP_RENAME, STEP_DONE };
 
 struct supervisor {
+    struct list link; /* ledger->running */
     struct host *host;
     struct loop *loop;
     const struct child_spec *spec;
@@ -267,6 +268,7 @@ static void *supervisor_start(struct host *h, const struct child_spec *spec)
     s->spec = spec;
     s->loop = host_loop_start(h, turn, s);
     ledger_current()->supervisors++;
+    list_append(&ledger_current()->running, &s->link);
     pause_some(s, STEP_CLAIM);
     return s;
 }
@@ -289,9 +291,27 @@ static void supervisor_stop(void *state)
     struct supervisor *s = state;
 
     ledger_current()->supervisors--;
+    list_remove(&s->link);
     file_close(s->lock);
     host_loop_stop(s->loop);
     mem_free(s);
+}
+
+int sim_supervisor_kill_one(struct ledger *ledger, struct sim *sim)
+{
+    uint64_t n = 0;
+
+    list_each (s, &ledger->running, struct supervisor, link)
+        n += !sim_host_is_dead(s->host);
+    if (n == 0)
+        return -1;
+    n = sim_random_below(sim, n);
+    list_each (s, &ledger->running, struct supervisor, link)
+        if (!sim_host_is_dead(s->host) && n-- == 0) {
+            sim_host_kill(s->host);
+            break;
+        }
+    return 0;
 }
 
 const struct sim_program sim_supervisor_program = { "mesos-lite-run", supervisor_start,

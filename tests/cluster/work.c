@@ -10,6 +10,7 @@
 #include "framework/scheduler.h"
 #include "ledger.h"
 #include "mesos/task_state.h"
+#include "process/message.h"
 #include "process/process.h"
 #include "process/runtime.h"
 #include "process/sim.h"
@@ -38,13 +39,28 @@ struct work *work_create(struct ledger *l, unsigned number)
     w->checkpoint = true;
     w->failover_timeout = 7 * 24 * 3600;
     list_init(&w->tasks);
+    list_init(&w->held);
     return w;
+}
+
+static void let_go(struct held_offer *h)
+{
+    list_remove(&h->link);
+    message_unref(h->offer);
+    mem_free(h);
+}
+
+static void let_all_go(struct work *w)
+{
+    list_each_safe (h, &w->held, struct held_offer, link)
+        let_go(h);
 }
 
 void work_destroy(struct work *w)
 {
     if (!w)
         return;
+    let_all_go(w);
     list_each_safe (t, &w->tasks, struct work_task, link) {
         list_remove(&t->link);
         mem_free(t);
@@ -123,8 +139,7 @@ static void say_kills(struct work_run *r)
     }
 }
 
-/* Offers are wanted while a task waits.  Something is said at each tick: a master
- * that took us for gone, although we did not notice, connects us at any call. */
+/* Offers are wanted while a task waits. */
 static void want(struct work_run *r)
 {
     bool wanted = is_waiting(r->work);
@@ -148,6 +163,19 @@ static void call_want(struct process *self UNUSED, void *args)
     }
 }
 
+static void take_offer(struct work_run *r, const Pb__Offer *o);
+
+static void take_held(struct work_run *r)
+{
+    list_each_safe (h, &r->work->held, struct held_offer, link) {
+        struct message *offer = message_ref(h->offer);
+
+        let_go(h);
+        take_offer(r, (const Pb__Offer *)offer->body);
+        message_unref(offer);
+    }
+}
+
 static void call_tick(struct process *self UNUSED, void *args)
 {
     struct work_run *r = ((struct run_args *)args)->run;
@@ -155,7 +183,7 @@ static void call_tick(struct process *self UNUSED, void *args)
     if (!is_alive(r))
         return;
     if (r->work->is_subscribed) {
-        scheduler_decline(r->scheduler, 0, NULL, 0); /* we are there */
+        take_held(r);
         ask(r);
         say_kills(r);
         r->suppressed = r->suppressed || is_waiting(r->work); /* say it again */
@@ -250,6 +278,15 @@ static Pb__CommandInfo *command_info(struct arena *arena, const char *text)
     return c;
 }
 
+static void add_uri(struct arena *arena, Pb__CommandInfo *c, const char *text)
+{
+    c->n_uris = 1;
+    c->uris = arena_alloc(arena, sizeof *c->uris);
+    c->uris[0] = arena_alloc(arena, sizeof *c->uris[0]);
+    pb__command_info__uri__init(c->uris[0]);
+    c->uris[0]->value = arena_strdup(arena, text);
+}
+
 static Pb__ExecutorInfo *executor_info(struct arena *arena, const struct work *w)
 {
     Pb__ExecutorInfo *e = arena_alloc(arena, sizeof *e);
@@ -281,6 +318,8 @@ static Pb__TaskInfo *task_info(struct arena *arena, const struct work_task *t)
     info->resources = cpus_and_mem(arena, t->cpus, t->mem, &info->n_resources);
     if (!t->custom) {
         info->command = command_info(arena, t->command);
+        if (t->uri)
+            add_uri(arena, info->command, t->uri);
         return info;
     }
     info->executor = executor_info(arena, t->work);
@@ -334,6 +373,16 @@ static void take_offer(struct work_run *r, const Pb__Offer *o)
     scheduler_accept(r->scheduler, 1, ids, 1, operations, 0);
 }
 
+/* Some are left lying for a while: until the next tick. */
+static void hold(struct work_run *r, const Pb__Offer *o)
+{
+    struct held_offer *h = mem_alloc(sizeof *h);
+
+    h->offer = message_create(&o->base);
+    h->unknown = INSTANT_NEVER;
+    list_append(&r->work->held, &h->link);
+}
+
 static void on_offers(void *arg, struct scheduler *s UNUSED, size_t n, Pb__Offer *const *offers)
 {
     struct work_run *r = arg;
@@ -341,13 +390,21 @@ static void on_offers(void *arg, struct scheduler *s UNUSED, size_t n, Pb__Offer
     if (!is_alive(r))
         return;
     for (size_t i = 0; i < n; i++)
-        take_offer(r, offers[i]);
+        if (r->work->declines_all || host_random_below(r->host, 4) > 0)
+            take_offer(r, offers[i]);
+        else
+            hold(r, offers[i]);
     want(r);
 }
 
-static void on_rescinded(void *arg, struct scheduler *s UNUSED, const Pb__OfferID *offer UNUSED)
+static void on_rescinded(void *arg, struct scheduler *s UNUSED, const Pb__OfferID *offer)
 {
-    ((struct work_run *)arg)->work->rescinds++;
+    struct work *w = ((struct work_run *)arg)->work;
+
+    w->rescinds++;
+    list_each_safe (h, &w->held, struct held_offer, link)
+        if (strcmp(((const Pb__Offer *)h->offer->body)->id->value, offer->value) == 0)
+            let_go(h);
 }
 
 /* ---- what it is told ---- */
@@ -361,7 +418,7 @@ static struct work_task *find(struct work *w, const char *id)
 }
 
 /* The truth: a command that is said to have finished did, and one that is said
- * never to have run did not. */
+ * never to have run did not; nor did one without its URI. */
 static void compare_with_truth(struct work_task *t, const Pb__TaskStatus *status)
 {
     struct ledger *l = t->work->ledger;
@@ -372,6 +429,8 @@ static void compare_with_truth(struct work_task *t, const Pb__TaskStatus *status
         ledger_violate(l, "task %s is told as FINISHED, its command has not ended well", t->id);
     if (status->state == PB__TASK_STATE__TASK_DROPPED && truth)
         ledger_violate(l, "task %s is told as DROPPED, its command was started", t->id);
+    if (t->uri && strstr(t->uri, "missing") && truth)
+        ledger_violate(l, "the command of task %s was started without its URI", t->id);
 }
 
 static void record_uuid_end(struct work_task *t, const Pb__TaskStatus *status)
@@ -483,6 +542,7 @@ static void on_registered(void *arg, struct scheduler *s UNUSED, const Pb__Frame
         return;
     snprintf(r->work->id, sizeof r->work->id, "%s", id->value);
     r->work->is_subscribed = true;
+    let_all_go(r->work); /* those of another subscription are void */
     r->suppressed = false;
     ask(r);
     say_kills(r);
@@ -493,8 +553,10 @@ static void on_disconnected(void *arg, struct scheduler *s UNUSED, const char *w
 {
     struct work_run *r = arg;
 
-    if (is_alive(r))
-        r->work->is_subscribed = false;
+    if (!is_alive(r))
+        return;
+    r->work->is_subscribed = false;
+    let_all_go(r->work);
 }
 
 static void on_error(void *arg, struct scheduler *s UNUSED, const char *why)
@@ -577,6 +639,7 @@ void work_stop(struct work *w)
         return;
     w->run = NULL;
     w->is_subscribed = false;
+    let_all_go(w);
     scheduler_destroy(r->scheduler);
     mem_free(r);
 }

@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/instant.h"
 #include "base/list.h"
 #include "proto/mesos.pb-c.h"
 
 struct error;
 struct host;
 struct ledger;
+struct message;
 struct runtime;
 struct work;
 struct work_run;
@@ -28,6 +30,7 @@ struct work_task {
     char id[48];
     char command[64]; /* sim_launcher.h */
     bool custom;      /* run by the custom executor */
+    const char *uri;  /* to be fetched before it starts; with "missing" in it that fails */
     double cpus, mem;
     bool launched, kill;
     char agent[96];      /* its id, once launched */
@@ -39,6 +42,13 @@ struct work_task {
     char message[120]; /* of the last status */
 };
 
+/* The driver believes in it until it answers, or is told otherwise. */
+struct held_offer {
+    struct list link;
+    struct message *offer; /* Pb__Offer */
+    struct instant unknown; /* since when the master does not have it, as far as we see */
+};
+
 struct work {
     struct ledger *ledger;
     unsigned number;
@@ -46,6 +56,7 @@ struct work {
     double failover_timeout;
     char id[96]; /* of the framework, "" until it has one */
     struct list tasks;
+    struct list held; /* struct held_offer: neither used nor declined yet */
     unsigned n_tasks, offers_seen, offers_declined, rescinds, losses;
     bool is_subscribed, is_out; /* out: the master refused it */
     bool declines_all;          /* for tests: with refuse_seconds 1 */
