@@ -19,6 +19,7 @@
 #include "process/help.h"
 #include "process/http.h"
 #include "process/http_connection.h"
+#include "process/logging.h"
 #include "process/runtime_private.h"
 #include "process/typed.h"
 
@@ -131,6 +132,8 @@ struct logging {
 
 CLASS(logging, "logging", logging_initialize, logging_exited, logging_finalize);
 CALL(logging, logging_revert, nothing, NO_RELEASE);
+struct toggle_args { long level; struct duration time; };
+CALL(logging, logging_set, toggle_args, NO_RELEASE);
 
 /* Levels of glog's VLOG: 0 is our info, anything more is debug. */
 static int verbosity(enum log_level level)
@@ -164,6 +167,26 @@ static void toggle(struct logging *l, long level, struct duration d)
     l->toggled = true;
     log_set_level(log, level > 0 ? LOG_DEBUG : l->original);
     l->timer = delay(&l->process.pid, d, logging_revert, 0);
+}
+
+static void logging_set(struct logging *l, struct toggle_args *args)
+{
+    toggle(l, args->level, args->time);
+}
+
+unsigned logging_level(struct runtime *rt)
+{
+    return (unsigned)verbosity(log_get_level(runtime_log(rt)));
+}
+
+void logging_toggle(struct runtime *rt, unsigned level, struct duration d)
+{
+    struct pid pid;
+
+    if (!runtime_find(rt, "logging", &pid))
+        return;
+    dispatch(&pid, logging_set, .level = (long)level, .time = d);
+    pid_release(&pid);
 }
 
 static void serve_toggle(struct process *p, struct http_request *r)

@@ -179,34 +179,39 @@ static void forget(struct metrics *m, const struct metrics_pull *table, const st
 
 /* ---- samples ---- */
 
-struct sample { char *name; double value; };
-struct samples { struct sample *v; size_t n, capacity; };
-
-static void samples_add(struct samples *s, const char *name, double value)
+static void samples_add(struct metrics_samples *s, const char *name, double value)
 {
     if (s->n == s->capacity) {
         s->capacity = s->capacity ? 2 * s->capacity : 64;
         s->v = mem_realloc(s->v, s->capacity * sizeof *s->v);
     }
-    s->v[s->n++] = (struct sample){ mem_strdup(name), value };
+    s->v[s->n++] = (struct metrics_sample){ mem_strdup(name), value };
 }
 
-static void samples_release(struct samples *s)
+static void samples_release(struct metrics_samples *s)
 {
     for (size_t i = 0; i < s->n; i++)
         mem_free(s->v[i].name);
     mem_free(s->v);
-    *s = (struct samples){ 0 };
+    *s = (struct metrics_samples){ 0 };
 }
+
+static void samples_end(void *value)
+{
+    samples_release(value);
+}
+
+FUTURE_TYPE(metrics_samples, struct metrics_samples);
+FUTURE_TYPE_DEFINE(metrics_samples, struct metrics_samples, samples_end);
 
 static int compare_samples(const void *left, const void *right)
 {
-    const struct sample *a = left, *b = right;
+    const struct metrics_sample *a = left, *b = right;
 
     return strcmp(a->name, b->name);
 }
 
-struct timer_samples { struct samples *samples; const char *name; };
+struct timer_samples { struct metrics_samples *samples; const char *name; };
 
 static void add_timed(void *arg, const char *suffix, double value)
 {
@@ -218,7 +223,7 @@ static void add_timed(void *arg, const char *suffix, double value)
 }
 
 /* What needs asking nobody. */
-static void add_own(struct metrics *m, struct samples *s)
+static void add_own(struct metrics *m, struct metrics_samples *s)
 {
     struct counter *c, *next_counter;
     struct gauge *g, *next_gauge;
@@ -243,7 +248,7 @@ static void add_own(struct metrics *m, struct samples *s)
 }
 
 /* Of one name the first counts. */
-static void write_json(const struct samples *s, struct buffer *out)
+static void write_json(const struct metrics_samples *s, struct buffer *out)
 {
     struct json_writer w;
 
@@ -255,7 +260,7 @@ static void write_json(const struct samples *s, struct buffer *out)
     json_end_object(&w);
 }
 
-static void write_text(const struct samples *s, struct buffer *out)
+static void write_text(const struct metrics_samples *s, struct buffer *out)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (i > 0 && strcmp(s->v[i].name, s->v[i - 1].name) == 0)
@@ -302,14 +307,18 @@ struct metrics_server { struct process process; };
 
 struct asked { struct pid pid; const struct metrics_pull *table; struct future *future; };
 
+/* For a request, or for who holds the promise's future. */
 struct snapshot {
     struct http_request *request;
-    void (*write)(const struct samples *s, struct buffer *out);
+    struct promise *promise;
+    void (*write)(const struct metrics_samples *s, struct buffer *out);
     struct asked *asked;
     size_t n;
 };
 
 CLASS(metrics_server, "metrics", server_initialize, server_exited, server_finalize);
+struct snapshot_args { struct duration timeout; };
+ASK(metrics_server, snapshot_take, snapshot_args, NO_RELEASE);
 STEP(metrics_server, snapshot_late, snapshot);
 LAST(metrics_server, snapshot_gathered, snapshot);
 
@@ -349,7 +358,7 @@ static struct future *snapshot_late(struct metrics_server *s UNUSED, struct futu
     return future_ready(&future_nothing, NULL);
 }
 
-static void add_asked(struct metrics *m, const struct asked *a, struct samples *s)
+static void add_asked(struct metrics *m, const struct asked *a, struct metrics_samples *s)
 {
     if (future_state(a->future) == FUTURE_READY) {
         const struct pulled *all = metrics_pulled_get(a->future);
@@ -369,17 +378,30 @@ static void snapshot_destroy(struct snapshot *op)
         pid_release(&op->asked[i].pid);
     }
     mem_free(op->asked);
-    http_request_unref(op->request);
+    if (op->request)
+        http_request_unref(op->request);
+    promise_unref(op->promise);
     mem_free(op);
+}
+
+static void snapshot_answer(struct snapshot *op, const struct metrics_samples *samples)
+{
+    struct buffer body = BUFFER_INIT;
+
+    op->write(samples, &body);
+    if (op->write == write_json)
+        http_answer_json(op->request, &body);
+    else
+        http_answer_buffer(op->request, 200, "text/plain; version=0.0.4", &body);
 }
 
 static void snapshot_gathered(struct metrics_server *s, struct future *f, struct snapshot *op)
 {
-    struct samples samples = { 0 };
-    struct buffer body = BUFFER_INIT;
+    struct metrics_samples samples = { 0 };
 
     if (future_state(f) != FUTURE_READY) {              /* the runtime ends */
-        http_answer_error(op->request, 503, NULL);
+        if (op->request)
+            http_answer_error(op->request, 503, NULL);
         snapshot_destroy(op);
         return;
     }
@@ -387,23 +409,54 @@ static void snapshot_gathered(struct metrics_server *s, struct future *f, struct
         add_asked(metrics_of(s), &op->asked[i], &samples);
     add_own(metrics_of(s), &samples);
     qsort(samples.v, samples.n, sizeof *samples.v, compare_samples);
-    op->write(&samples, &body);
-    if (op->write == write_json)
-        http_answer_json(op->request, &body);
-    else
-        http_answer_buffer(op->request, 200, "text/plain; version=0.0.4", &body);
-    samples_release(&samples);
+    if (op->promise) {
+        promise_set(op->promise, &metrics_samples_type, &samples);
+    } else {
+        snapshot_answer(op, &samples);
+        samples_release(&samples);
+    }
     snapshot_destroy(op);
 }
 
+static void snapshot_begin(struct metrics_server *s, struct snapshot *op, struct duration timeout)
+{
+    struct future *f = ask_all(metrics_of(s), op);
+
+    if (timeout.ns >= 0)
+        f = AFTER(f, timeout, snapshot_late, s, op);
+    FINALLY(f, snapshot_gathered, s, op);
+}
+
+static struct future *snapshot_take(struct metrics_server *s, struct snapshot_args *args)
+{
+    struct snapshot *op = mem_alloc(sizeof *op);
+    struct future *f;
+
+    op->promise = promise_create(&metrics_samples_type);
+    f = promise_future(op->promise);
+    snapshot_begin(s, op, args->timeout);
+    return f;
+}
+
+struct future *metrics_snapshot(struct runtime *rt, struct duration timeout)
+{
+    struct future *f;
+    struct pid pid;
+
+    if (!runtime_find(rt, "metrics", &pid))
+        return future_failed(&metrics_samples_type, ESRCH, "the runtime ends");
+    f = ask(&pid, snapshot_take, .timeout = timeout);
+    pid_release(&pid);
+    return f;
+}
+
 static void serve(struct process *p, struct http_request *r,
-                  void (*write)(const struct samples *s, struct buffer *out))
+                  void (*write)(const struct metrics_samples *s, struct buffer *out))
 {
     struct metrics_server *s = container_of(p, struct metrics_server, process);
     const char *timeout = http_request_query(r, "timeout");
     struct duration d = { 0 };
     struct snapshot *op;
-    struct future *f;
     struct error err;
 
     if (!http_require_method(r, "GET"))
@@ -416,10 +469,7 @@ static void serve(struct process *p, struct http_request *r,
     op = mem_alloc(sizeof *op);
     op->request = http_request_ref(r);
     op->write = write;
-    f = ask_all(metrics_of(s), op);
-    if (timeout)
-        f = AFTER(f, d, snapshot_late, s, op);
-    FINALLY(f, snapshot_gathered, s, op);
+    snapshot_begin(s, op, timeout ? d : (struct duration){ -1 });
 }
 
 static void serve_snapshot(struct process *p, struct http_request *r)

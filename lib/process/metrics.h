@@ -9,9 +9,13 @@
 #ifndef METRICS_H
 #define METRICS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/instant.h"
+
 struct counter;
+struct future;
 struct gauge;
 struct process;
 struct runtime;
@@ -27,5 +31,12 @@ void gauge_set(struct gauge *g, double value);
 typedef double (*metrics_pull_f)(struct process *self);
 struct metrics_pull { const char *name; metrics_pull_f pull; };
 void metrics_pull(struct process *self, const struct metrics_pull table[]);
+
+/* What /metrics/snapshot says, by name: a future of METRICS_SAMPLES.  What cannot be had
+ * within the time-out is left out; a negative one: none. */
+struct metrics_sample { char *name; double value; };
+struct metrics_samples { struct metrics_sample *v; size_t n, capacity; };
+struct future *metrics_snapshot(struct runtime *rt, struct duration timeout);
+extern const struct future_type metrics_samples_type;
 
 #endif

@@ -539,6 +539,7 @@ UNIT(process, a_process_begins_works_and_ends, terminating_now_goes_ahead_of_wha
      a_link_tells_once_of_the_end, a_link_to_an_id_that_nobody_has_tells_at_once,
      a_linker_that_is_gone_is_not_told, destroying_a_runtime_ends_its_processes_the_youngest_first,
      timers_fire_by_deadline_and_then_by_creation, a_timer_that_was_cancelled_does_not_fire,
-     of_many_timers_those_that_are_left_fire_in_order, the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself,
+     of_many_timers_those_that_are_left_fire_in_order,
+     the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself,
      a_filter_sees_and_drops_events, work_off_the_actors_threads_gives_a_future, THESE_ABORT,
      a_link_by_another_hand_aborts);

@@ -57,8 +57,9 @@ check "a work_dir below a file cannot be made, says the master" \
     refuses "work_dir" "$master_program" --port=0 --work_dir="$place/file/master"
 check "a work_dir in /proc cannot be written, says the agent" \
     refuses "work_dir.*/proc" "$agent_program" --master=127.0.0.1:1 --port=0 --work_dir=/proc/agent
-check "a work_dir that is not absolute is refused by the agent" \
-    refuses "work_dir.*absolute" "$agent_program" --master=127.0.0.1:1 --port=0 --work_dir=agent
+check "a work_dir that is not absolute is below the folder where we are" \
+    refuses "work_dir.*$place/file/agent" sh -c "cd '$place' && exec '$agent_program' \
+        --master=127.0.0.1:1 --port=0 --work_dir=file/agent"
 check "an --address_file that cannot be written is named" \
     refuses_master 'address_file' --address_file="$place/file/address"
 
