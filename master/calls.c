@@ -35,19 +35,23 @@ void calls_init(struct master *m)
 
 /* ---- mesos.scheduler.Call ---- */
 
-static void call_subscribe(struct master *m, const struct pid *from, const PbScheduler__Call *call)
+static const struct pid nobody;
+
+void calls_subscribe(struct master *m, const struct framework_peer *from,
+                     const PbScheduler__Call *call)
 {
+    const struct pid *pid = from->pid ? from->pid : &nobody;
     const PbScheduler__Call__Subscribe *s = call->subscribe;
     const char *outer = call->framework_id ? call->framework_id->value : "";
 
     const char *inner = s && s->framework_info->id ? s->framework_info->id->value : "";
 
     if (!s) {
-        master_drop(m, "SUBSCRIBE", from, "it says nothing of a framework");
+        master_drop(m, "SUBSCRIBE", pid, "it says nothing of a framework");
         return;
     }
     if (*outer && strcmp(outer, inner) != 0) {
-        master_drop(m, "SUBSCRIBE", from,
+        master_drop(m, "SUBSCRIBE", pid,
                     "'framework_id' differs from 'subscribe.framework_info.id'");
         return;
     }
@@ -122,6 +126,15 @@ static bool call_about_offers(struct master *m, struct framework_record *f,
     return true;
 }
 
+void calls_run(struct master *m, struct framework_record *f, const PbScheduler__Call *call)
+{
+    if (call->type == TYPE(TEARDOWN))
+        teardown(m, f);
+    else if (!call_about_tasks(m, f, call) && !call_about_offers(m, f, call))
+        master_drop(m, "mesos.scheduler.Call", &f->pid,
+                    "its type is not supported by this master, or its body is missing");
+}
+
 static void on_call(struct master *m, const struct pid *from, const PbScheduler__Call *call)
 {
     struct framework_record *f;
@@ -133,17 +146,12 @@ static void on_call(struct master *m, const struct pid *from, const PbScheduler_
         return;
     }
     if (call->type == TYPE(SUBSCRIBE)) {
-        call_subscribe(m, from, call);
+        calls_subscribe(m, &(struct framework_peer){ .pid = from }, call);
         return;
     }
     f = frameworks_find_sender(m, call->framework_id, from, "mesos.scheduler.Call");
-    if (!f)
-        return;
-    if (call->type == TYPE(TEARDOWN))
-        teardown(m, f);
-    else if (!call_about_tasks(m, f, call) && !call_about_offers(m, f, call))
-        master_drop(m, "mesos.scheduler.Call", from,
-                    "its type is not supported by this master, or its body is missing");
+    if (f)
+        calls_run(m, f, call);
 }
 
 /* ---- the classic messages ---- */
@@ -157,7 +165,8 @@ static void on_register_framework(struct master *m, const struct pid *from,
     if (msg->framework->id && *msg->framework->id->value)
         master_drop(m, "RegisterFrameworkMessage", from, "it has a framework id already");
     else
-        frameworks_subscribe(m, from, msg->framework, false, 0, NULL);
+        frameworks_subscribe(m, &(struct framework_peer){ .pid = from }, msg->framework, false, 0,
+                             NULL);
 }
 
 static void on_reregister_framework(struct master *m, const struct pid *from,
@@ -169,7 +178,8 @@ static void on_reregister_framework(struct master *m, const struct pid *from,
     if (!msg->framework->id || !*msg->framework->id->value)
         master_drop(m, "ReregisterFrameworkMessage", from, "it has no framework id");
     else
-        frameworks_subscribe(m, from, msg->framework, msg->failover, 0, NULL);
+        frameworks_subscribe(m, &(struct framework_peer){ .pid = from }, msg->framework,
+                             msg->failover, 0, NULL);
 }
 
 /* Its framework, or NULL when the message is to be dropped. */

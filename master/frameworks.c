@@ -2,8 +2,11 @@
  *
  * subscription -> FrameworkRegisteredMessage (new, or failed over) or
  *                 FrameworkReregisteredMessage; refused: FrameworkErrorMessage
- * its link breaks -> inactive, offers gone; after its failover_timeout removed
+ * its link breaks, or its stream -> inactive, offers gone; after its failover_timeout removed
  * removed -> ShutdownFrameworkMessage to the agents; tasks KILLED, kept as completed
+ *
+ * A driver is where its PID is, an HTTP scheduler where its stream goes (http/subscriber.h),
+ * which has these messages as events.
  *
  * A framework is known to the allocator as long as it is in master->frameworks.
  */
@@ -15,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "master/http/subscriber.h"
 #include "master/master_private.h"
 #include "mesos/framework_info.h"
 #include "mesos/role.h"
@@ -50,7 +54,23 @@ struct framework_record *frameworks_find(struct master *m, struct framework_id i
     return id.text ? frameworks_find_text(m, id.text->bytes) : NULL;
 }
 
-static void connect_to(struct master *m, struct framework_record *f, const struct pid *from);
+static bool is_at(const struct framework_record *f, const struct framework_peer *peer)
+{
+    if (peer->subscriber || f->subscriber)
+        return f->subscriber == peer->subscriber;
+    return pid_equal(&f->pid, peer->pid);
+}
+
+static const char *where(const struct framework_peer *peer, char *out, size_t size)
+{
+    if (!peer->subscriber)
+        return pid_text(peer->pid, out, size);
+    snprintf(out, size, "HTTP stream %s", subscriber_id(peer->subscriber));
+    return out;
+}
+
+static void connect_to(struct master *m, struct framework_record *f,
+                       const struct framework_peer *from);
 
 /* Our connection to it broke, its own to us did not: it does not know that we
  * took it for gone, and would never subscribe again. */
@@ -59,7 +79,7 @@ static void reconnect(struct master *m, struct framework_record *f)
     struct pid pid = pid_dup(&f->pid);
 
     log_info("framework %s is there after all: connected again", framework_id_text(&f->id));
-    connect_to(m, f, &pid);
+    connect_to(m, f, &(struct framework_peer){ .pid = &pid });
     pid_release(&pid);
 }
 
@@ -67,15 +87,17 @@ struct framework_record *frameworks_find_sender(struct master *m, const Pb__Fram
                                                 const struct pid *from, const char *what)
 {
     struct framework_record *f = frameworks_find_text(m, id ? id->value : NULL);
+    bool here = f && !pid_is_empty(&f->pid) && pid_equal(&f->pid, from);
 
-    if (f && !f->connected && !f->recovered && pid_equal(&f->pid, from))
+    if (here && !f->connected && !f->recovered)
         reconnect(m, f);
-    if (f && f->connected && pid_equal(&f->pid, from))
+    if (here && f->connected)
         return f;
     master_drop(m, what, from,
-                !f             ? "the framework is unknown"
-                : f->connected ? "the framework is subscribed from another PID"
-                               : "the framework is not subscribed");
+                !f              ? "the framework is unknown"
+                : f->subscriber ? "the framework is subscribed by HTTP"
+                : f->connected  ? "the framework is subscribed from another PID"
+                                : "the framework is not subscribed");
     return NULL;
 }
 
@@ -89,18 +111,25 @@ bool frameworks_is_completed(struct master *m, struct framework_id id)
 
 void frameworks_send(struct master *m, struct framework_record *f, const ProtobufCMessage *msg)
 {
-    if (f->connected)
+    if (f->subscriber)
+        subscriber_send(f->subscriber, msg);
+    else if (f->connected)
         process_send(&m->process, &f->pid, msg);
 }
 
-static void refuse(struct master *m, const struct pid *to, const char *why)
+static void refuse(struct master *m, const struct framework_peer *to, const char *why)
 {
     Pb__FrameworkErrorMessage message = PB__FRAMEWORK_ERROR_MESSAGE__INIT;
     char text[PID_TEXT];
 
     message.message = why;
-    log_warning("framework at %s refused: %s", pid_text(to, text, sizeof text), why);
-    process_send(&m->process, to, &message.base);
+    log_warning("framework at %s refused: %s", where(to, text, sizeof text), why);
+    if (to->subscriber) {
+        subscriber_send(to->subscriber, &message.base);
+        subscriber_close(to->subscriber);
+    } else {
+        process_send(&m->process, to->pid, &message.base);
+    }
 }
 
 static void confirm(struct master *m, struct framework_record *f, bool again)
@@ -190,6 +219,13 @@ static struct framework_record *add(struct master *m, const struct framework_id 
     return f;
 }
 
+/* The stream is nobody's any more; whoever wants it to end has closed it. */
+static void let_go(struct framework_record *f)
+{
+    subscriber_unref(f->subscriber);
+    f->subscriber = NULL;
+}
+
 static void destroy(struct framework_record *f)
 {
     struct task_record *t, *next;
@@ -206,6 +242,7 @@ static void destroy(struct framework_record *f)
         task_records_destroy(away);
     list_each_safe (e, &f->executors, struct executor_record, framework_link)
         executor_records_destroy(e);
+    let_go(f);
     framework_id_release(&f->id);
     pid_release(&f->pid);
     message_unref(f->info);
@@ -250,21 +287,30 @@ static int validate(const struct master *m, const Pb__FrameworkInfo *info, size_
 }
 
 /* From now on it is there, at `from`. */
-static void connect_to(struct master *m, struct framework_record *f, const struct pid *from)
+static void connect_to(struct master *m, struct framework_record *f,
+                       const struct framework_peer *from)
 {
     process_cancel(&f->failover_timer);
-    pid_assign(&f->pid, from);
+    if (from->subscriber)
+        subscriber_ref(from->subscriber);
+    let_go(f);
+    f->subscriber = from->subscriber;
+    if (f->subscriber) {
+        pid_release(&f->pid);
+    } else {
+        pid_assign(&f->pid, from->pid);
+        process_link(&m->process, from->pid, LINK_RECONNECT);
+    }
     f->connected = f->active = true;
     f->recovered = false;
     if (f->registered.ns == 0)
         f->registered = master_wall(m);
-    process_link(&m->process, from, LINK_RECONNECT);
     allocator_activate_framework(m->allocator, f->id);
 }
 
-static void subscribe_new(struct master *m, const struct pid *from, const struct framework_id *id,
-                          const Pb__FrameworkInfo *info, bool again, size_t n_suppressed,
-                          const char *const *suppressed)
+static void subscribe_new(struct master *m, const struct framework_peer *from,
+                          const struct framework_id *id, const Pb__FrameworkInfo *info, bool again,
+                          size_t n_suppressed, const char *const *suppressed)
 {
     struct framework_record *f = add(m, id, make_info(info, id, NULL), n_suppressed, suppressed);
     char text[PID_TEXT];
@@ -274,7 +320,7 @@ static void subscribe_new(struct master *m, const struct pid *from, const struct
         f->reregistered = master_wall(m);
     confirm(m, f, again);
     log_info("framework %s (%s) subscribed at %s", framework_id_text(&f->id), info->name,
-             pid_text(from, text, sizeof text));
+             where(from, text, sizeof text));
 }
 
 static bool holds(const struct agent_record *a, const struct framework_record *f)
@@ -296,7 +342,7 @@ static void tell_agents(struct master *m, struct framework_record *f)
 
     message.framework_id = info_of(f)->id;
     message.framework_info = (Pb__FrameworkInfo *)f->info->body;
-    message.pid = pid_text(&f->pid, pid, sizeof pid);
+    message.pid = pid_text(&f->pid, pid, sizeof pid); /* empty: it is reached through us */
     for (struct agent_record *a = m->agents; a; a = a->hh.next)
         if (a->connected && holds(a, f))
             process_send(&m->process, &a->pid, &message.base);
@@ -328,40 +374,40 @@ static void update_info(struct master *m, struct framework_record *f, const Pb__
         allocator_suppress(m->allocator, f->id, suppressed, n_suppressed);
 }
 
-static void subscribe_again(struct master *m, struct framework_record *f, const struct pid *from,
-                            const Pb__FrameworkInfo *info, size_t n_suppressed,
-                            const char *const *suppressed)
+static void subscribe_again(struct master *m, struct framework_record *f,
+                            const struct framework_peer *from, const Pb__FrameworkInfo *info,
+                            size_t n_suppressed, const char *const *suppressed)
 {
-    bool moved = !pid_equal(&f->pid, from), was_recovered = f->recovered;
+    bool moved = !is_at(f, from), was_recovered = f->recovered;
     char text[PID_TEXT];
 
     allocator_deactivate_framework(m->allocator,
                                    f->id); /* what comes back is not offered to the old one */
     offers_remove_of_framework(m, f, !moved);
     if (moved && f->connected)
-        refuse(m, &f->pid, "Framework failed over");
+        refuse(m, &(struct framework_peer){ &f->pid, f->subscriber }, "Framework failed over");
     update_info(m, f, info, n_suppressed, suppressed);
     connect_to(m, f, from);
     f->reregistered = master_wall(m);
     confirm(m, f, !moved || was_recovered);
     tell_agents(m, f);
     log_info("framework %s (%s) subscribed again at %s", framework_id_text(&f->id),
-             info_of(f)->name, pid_text(from, text, sizeof text));
+             info_of(f)->name, where(from, text, sizeof text));
 }
 
-static struct framework_record *find_pid(struct master *m, const struct pid *pid)
+static struct framework_record *find_peer(struct master *m, const struct framework_peer *peer)
 {
     for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
-        if (f->connected && pid_equal(&f->pid, pid))
+        if (f->connected && is_at(f, peer))
             return f;
     return NULL;
 }
 
-static void subscribe_without_id(struct master *m, const struct pid *from,
+static void subscribe_without_id(struct master *m, const struct framework_peer *from,
                                  const Pb__FrameworkInfo *info, size_t n_suppressed,
                                  const char *const *suppressed)
 {
-    struct framework_record *f = find_pid(m, from);
+    struct framework_record *f = find_peer(m, from);
     struct framework_id id;
 
     if (f) { /* our answer was late or lost */
@@ -373,7 +419,7 @@ static void subscribe_without_id(struct master *m, const struct pid *from,
     framework_id_release(&id);
 }
 
-static void subscribe_with_id(struct master *m, const struct pid *from,
+static void subscribe_with_id(struct master *m, const struct framework_peer *from,
                               const Pb__FrameworkInfo *info, bool force, size_t n_suppressed,
                               const char *const *suppressed)
 {
@@ -386,26 +432,65 @@ static void subscribe_with_id(struct master *m, const struct pid *from,
         refuse(m, from, "Framework has been removed");
     else if (!f)
         subscribe_new(m, from, &id, info, true, n_suppressed, suppressed);
-    else if (!force && !f->recovered && !pid_equal(&f->pid, from))
+    else if (!force && !f->recovered && !is_at(f, from))
         refuse(m, from, "Framework failed over");
     else
         subscribe_again(m, f, from, info, n_suppressed, suppressed);
     framework_id_release(&id);
 }
 
-void frameworks_subscribe(struct master *m, const struct pid *from, const Pb__FrameworkInfo *info,
-                          bool force, size_t n_suppressed, const char *const *suppressed)
+void frameworks_subscribe(struct master *m, const struct framework_peer *from,
+                          const Pb__FrameworkInfo *info, bool force, size_t n_suppressed,
+                          const char *const *suppressed)
 {
     struct error err;
 
-    if (pid_is_empty(from))
-        master_drop(m, "subscription", from, "it has no sender");
+    if (!from->subscriber && pid_is_empty(from->pid))
+        master_drop(m, "subscription", from->pid, "it has no sender");
     else if (validate(m, info, n_suppressed, suppressed, &err) < 0)
         refuse(m, from, err.text);
     else if (info->id && *info->id->value)
         subscribe_with_id(m, from, info, force, n_suppressed, suppressed);
     else
         subscribe_without_id(m, from, info, n_suppressed, suppressed);
+}
+
+/* ---- changed ---- */
+
+static bool is_text_equal(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static int validate_update(const Pb__FrameworkInfo *old, const Pb__FrameworkInfo *info,
+                           struct error *err)
+{
+    const char *fixed = !is_text_equal(old->principal, info->principal) ? "principal"
+                        : !is_text_equal(old->user, info->user)         ? "user"
+                        : old->checkpoint != info->checkpoint           ? "checkpoint"
+                                                                        : NULL;
+
+    if (!fixed)
+        return 0;
+    return error_set(err, EINVAL, "'FrameworkInfo.%s' of a framework cannot be changed", fixed);
+}
+
+int frameworks_update(struct master *m, struct framework_record *f, const Pb__FrameworkInfo *info,
+                      size_t n_suppressed, const char *const *suppressed, struct error *err)
+{
+    if (validate(m, info, n_suppressed, suppressed, err) < 0 ||
+        validate_update(info_of(f), info, err) < 0)
+        return -1;
+    if (!has_same_roles(info_of(f), info)) {
+        allocator_deactivate_framework(m->allocator, f->id);
+        offers_remove_of_framework(m, f, true);
+    }
+    update_info(m, f, info, n_suppressed, suppressed);
+    if (f->active)
+        allocator_activate_framework(m->allocator, f->id);
+    tell_agents(m, f);
+    log_info("framework %s (%s) updated", framework_id_text(&f->id), info_of(f)->name);
+    return 0;
 }
 
 /* ---- suppressed and revived ---- */
@@ -447,17 +532,30 @@ void frameworks_deactivate(struct master *m, struct framework_record *f)
     log_info("framework %s deactivated", framework_id_text(&f->id));
 }
 
+static void disconnect(struct master *m, struct framework_record *f)
+{
+    f->connected = false;
+    let_go(f);
+    log_info("framework %s disconnected", framework_id_text(&f->id));
+    frameworks_deactivate(m, f);
+    f->failover_timer = delay(&m->pid, framework_info_failover_timeout(info_of(f)), failover_late,
+                              .id = framework_id_dup(&f->id));
+}
+
 void frameworks_exited(struct master *m, const struct pid *pid)
 {
-    for (struct framework_record *f = m->frameworks; f; f = f->hh.next) {
-        if (!f->connected || !pid_equal(&f->pid, pid))
-            continue;
-        f->connected = false;
-        log_info("framework %s disconnected", framework_id_text(&f->id));
-        frameworks_deactivate(m, f);
-        f->failover_timer = delay(&m->pid, framework_info_failover_timeout(info_of(f)),
-                                  failover_late, .id = framework_id_dup(&f->id));
-    }
+    for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
+        if (f->connected && !f->subscriber && pid_equal(&f->pid, pid))
+            disconnect(m, f);
+}
+
+void frameworks_left(struct master *m, const struct subscriber *s)
+{
+    for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
+        if (f->subscriber == s) {
+            disconnect(m, f);
+            return;
+        }
 }
 
 static void failover_late(struct master *m, struct gone_framework *gone)
@@ -498,6 +596,9 @@ void frameworks_remove(struct master *m, struct framework_record *f, const char 
         executor_records_remove(m, e);
     allocator_remove_framework(m->allocator, f->id);
     f->connected = false;
+    if (f->subscriber)
+        subscriber_close(f->subscriber);
+    let_go(f);
     f->unregistered = master_wall(m);
     HASH_DEL(m->frameworks, f);
     log_info("framework %s (%s) removed: %s", framework_id_text(&f->id), info_of(f)->name, why);

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "master/http/scheduler_api.h"
 #include "master/master_private.h"
 #include "master/master_version.h"
 #include "process/host.h"
@@ -218,6 +219,7 @@ static void master_initialize(struct master *m)
     calls_init(m);
     tasks_init(m);
     master_http_init(m);
+    scheduler_api_init(m);
 }
 
 static void master_exited(struct master *m, const struct pid *peer)

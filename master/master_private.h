@@ -33,7 +33,9 @@
 #include "process/typed.h"
 #include "proto/messages.pb-c.h"
 
+struct error;
 struct master_metrics;
+struct subscriber;
 
 struct master {
     struct process process;
@@ -100,7 +102,8 @@ struct agent_record {
 
 struct framework_record {
     struct framework_id id;
-    struct pid pid;
+    struct pid pid;                    /* of its driver; empty: it is (or was) there by HTTP */
+    struct subscriber *subscriber;     /* its stream while it is connected by HTTP, else NULL */
     struct message *info;              /* Pb__FrameworkInfo, id set */
     struct text *role;                 /* the one it has (MULTI_ROLE: the first); "*" if none */
     bool connected, active, recovered; /* recovered: only agents spoke of it so far */
@@ -227,11 +230,18 @@ struct executor_record *executor_records_add(struct master *m, struct framework_
 void executor_records_remove(struct master *m, struct executor_record *e);
 void executor_records_destroy(struct executor_record *e);
 
+/* Where a framework is: the PID of its driver, or the stream of its HTTP scheduler. */
+struct framework_peer {
+    const struct pid *pid;
+    struct subscriber *subscriber;
+};
+
 struct framework_record *
 frameworks_find(struct master *m,
                 struct framework_id id); /* frameworks.c: subscribe, fail over, go */
 struct framework_record *frameworks_find_text(struct master *m, const char *id);
 void frameworks_exited(struct master *m, const struct pid *pid);
+void frameworks_left(struct master *m, const struct subscriber *s); /* the client of it has gone */
 /* One that agents speak of before it has come back itself. */
 struct framework_record *frameworks_recover(struct master *m, const Pb__FrameworkInfo *info);
 void frameworks_remove(struct master *m, struct framework_record *f, const char *why);
@@ -241,8 +251,12 @@ void frameworks_send(struct master *m, struct framework_record *f, const Protobu
 /* Of messages that name their framework: only from its current PID; else NULL, said and counted. */
 struct framework_record *frameworks_find_sender(struct master *m, const Pb__FrameworkID *id,
                                                 const struct pid *from, const char *what);
-void frameworks_subscribe(struct master *m, const struct pid *from, const Pb__FrameworkInfo *info,
-                          bool force, size_t n_suppressed, const char *const *suppressed);
+void frameworks_subscribe(struct master *m, const struct framework_peer *from,
+                          const Pb__FrameworkInfo *info, bool force, size_t n_suppressed,
+                          const char *const *suppressed);
+/* A new FrameworkInfo of one that stays subscribed as it is. */
+int frameworks_update(struct master *m, struct framework_record *f, const Pb__FrameworkInfo *info,
+                      size_t n_suppressed, const char *const *suppressed, struct error *err);
 void frameworks_deactivate(struct master *m, struct framework_record *f);
 void frameworks_suppress(struct master *m, struct framework_record *f, size_t n,
                          const char *const *roles);
@@ -250,7 +264,13 @@ void frameworks_revive(struct master *m, struct framework_record *f, size_t n,
                        const char *const *roles);
 void frameworks_release(struct master *m);
 
+typedef struct PbScheduler__Call PbScheduler__Call;
+
 void calls_init(struct master *m); /* calls.c: mesos.scheduler.Call and its forerunners */
+void calls_subscribe(struct master *m, const struct framework_peer *from,
+                     const PbScheduler__Call *call);
+/* Any other call, of a framework that may make it. */
+void calls_run(struct master *m, struct framework_record *f, const PbScheduler__Call *call);
 
 struct offer *offers_find_text(struct master *m,
                                const char *id); /* offers.c: offer, decline, rescind */
