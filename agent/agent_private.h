@@ -104,7 +104,7 @@ struct hosted_executor {
     enum executor_state state;
     bool builtin;
     bool recovered;                              /* was there before this start of the agent */
-    bool reconnecting;                           /* its connection broke; it is asked to come back */
+    bool reconnecting;                           /* its connection broke; asked to come back */
     bool stored;                                 /* its intent is */
     char *sandbox, *run_folder;
     char intent_boot_id[64];

@@ -37,12 +37,12 @@ struct faults *faults_create(struct cluster *c)
     return f;
 }
 
-/* Some faults leave connections of which one end thinks that they stand: until the
- * keep-alives have failed. */
+/* Some faults leave a peer that thinks all stands: until the keep-alives have failed,
+ * or, where only the connection towards it broke, until it says something. */
 static void mistrust_network(struct cluster *c, enum fault_kind kind)
 {
-    if (kind == FAULT_SILENCE || kind == FAULT_PARTITION || kind == FAULT_PARTITION_1 ||
-        kind == FAULT_CRASH_MASTER)
+    if (kind == FAULT_BREAK || kind == FAULT_SILENCE || kind == FAULT_PARTITION ||
+        kind == FAULT_PARTITION_1 || kind == FAULT_CRASH_MASTER)
         c->network_is_true = instant_add(sim_now(c->sim), HALF_OPEN);
 }
 

@@ -62,7 +62,7 @@ printf '\026\003\001\002\000\001\000\001\374\003\003' >"$place/garbage/a-tls-hel
     printf '\r\n\r\n'
 } >"$place/garbage/huge-header"
 
-check "a wrong method is refused" answers 405 master /state -X DELETE
+check "a wrong method is refused" answers 405 master /teardown -X GET
 for node in master agent; do
     case $node in
     master) inbox=/master/mesos.internal ;;
