@@ -21,16 +21,30 @@
 
 enum { EXIT_NOT_EXECUTED = 127, SIGSET_BYTES = 8 };
 
-/* All of them, by the kernel's own call: the C library keeps two for itself, and
- * would leave them ignored where whoever started us ignores them.  The kernel's
- * struct is all zeros for the default action, and not longer than this. */
+/* Does the C library keep this signal for itself, and catch it?  (The handler is the
+ * first word of the kernel's struct.) */
+static bool library_catches(int signo)
+{
+    unsigned long action[8] = { 0 };
+
+    return signo > SIGSYS && signo < SIGRTMIN &&
+           syscall(SYS_rt_sigaction, signo, NULL, action, SIGSET_BYTES) == 0 &&
+           action[0] > (unsigned long)SIG_IGN;
+}
+
+/* All, also those that are ignored, by the kernel's own call: the C library keeps two for itself,
+ * and would leave them ignored where whoever started us ignores them.  If it catches
+ * them it still needs them, should there be a second thread when the user changes (a
+ * sanitizer's); what is caught ends with the exec.  The kernel's struct is all zeros
+ * for the default action, and not longer than this. */
 static void reset_signals(void)
 {
     const unsigned long action[8] = { 0 };
     sigset_t none;
 
     for (int signo = 1; signo <= SIGRTMAX; signo++)
-        syscall(SYS_rt_sigaction, signo, action, NULL, SIGSET_BYTES); /* not SIGKILL, SIGSTOP */
+        if (!library_catches(signo))
+            syscall(SYS_rt_sigaction, signo, action, NULL, SIGSET_BYTES); /* not SIGKILL, SIGSTOP */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
