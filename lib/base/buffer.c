@@ -58,7 +58,8 @@ static void grow(struct buffer *b, size_t needed)
     b->base[b->tail] = '\0';
 }
 
-char *buffer_reserve(struct buffer *b, size_t size)
+/* The rest of buffer_reserve: the memory is used up, or there is none yet. */
+char *buffer_make_room(struct buffer *b, size_t size)
 {
     CHECK(size <= SIZE_MAX / 4);
     if (b->tail + size + 1 > b->capacity) {

@@ -31,7 +31,11 @@ void buffer_consume(struct buffer *b, size_t size);    /* from the front; CHECKs
 void buffer_truncate(struct buffer *b, size_t length); /* from the back */
 
 /* In place: room for at least `size` bytes; then say how many were written. */
-char *buffer_reserve(struct buffer *b, size_t size);
+char *buffer_make_room(struct buffer *b, size_t size);     /* when there is none yet */
+static inline char *buffer_reserve(struct buffer *b, size_t size)
+{
+    return size < b->capacity - b->tail ? b->base + b->tail : buffer_make_room(b, size);
+}
 void buffer_commit(struct buffer *b, size_t size);
 
 /* The bytes as a NUL-terminated string of the caller's; b is empty then. */

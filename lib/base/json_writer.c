@@ -16,13 +16,30 @@ void json_writer_init(struct json_writer *w, struct buffer *out)
     *w = (struct json_writer){ .out = out };
 }
 
-/* What stands between the value that comes and what was written before. */
-static void begin_value(struct json_writer *w)
+/* What stands between the value that comes and what was written before; room
+ * for `size` bytes of it follows.  Written is what finish_value is told. */
+static char *begin_value(struct json_writer *w, size_t size)
 {
+    char *p = buffer_reserve(w->out, size + 1);
+
     if (w->comma && !w->key)
-        buffer_append_char(w->out, ',');
+        *p++ = ',';
     w->key = false;
     w->comma = true;
+    return p;
+}
+
+static void finish_value(struct json_writer *w, const char *end)
+{
+    buffer_commit(w->out, (size_t)(end - buffer_reserve(w->out, 0)));
+}
+
+static void write_word(struct json_writer *w, const char *word, size_t length)
+{
+    char *p = begin_value(w, length);
+
+    memcpy(p, word, length);
+    finish_value(w, p + length);
 }
 
 static uint64_t depth_bit(int depth)
@@ -32,8 +49,7 @@ static uint64_t depth_bit(int depth)
 
 static void begin(struct json_writer *w, char bracket)
 {
-    begin_value(w);
-    buffer_append_char(w->out, bracket);
+    write_word(w, &bracket, 1);
     w->comma = false;
     if (bracket == '{')
         w->objects |= depth_bit(w->depth);
@@ -74,51 +90,109 @@ void json_end_array(struct json_writer *w)
     end(w, ']');
 }
 
-static void write_escaped(struct buffer *out, unsigned char c)
+/* Text is copied and looked at sixteen bytes at a time: the vectors are the
+ * compiler's, on whatever machine. */
+enum { BLOCK = 16, LONGEST_ESCAPE = 6 };
+typedef signed char block __attribute__((vector_size(BLOCK)));
+
+/* How many bytes at its front need no care: all but control characters, quotes,
+ * backslashes, and what is not ASCII (negative, as signed bytes). */
+static unsigned copy_plain(char *to, const char *from)
+{
+    block b;
+    uint64_t halves[2];
+
+    memcpy(&b, from, BLOCK);
+    memcpy(to, &b, BLOCK);
+    b = (b < 0x20) | (b == '"') | (b == '\\');
+    memcpy(halves, &b, BLOCK);
+    if ((halves[0] | halves[1]) == 0)
+        return BLOCK;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    halves[0] = __builtin_bswap64(halves[0]);
+    halves[1] = __builtin_bswap64(halves[1]);
+#endif
+    return (unsigned)(halves[0] ? __builtin_ctzll(halves[0]) : 64 + __builtin_ctzll(halves[1])) / 8;
+}
+
+static char *escape(char *to, unsigned char c)
 {
     static const char letters[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
     };
+    static const char digits[] = "0123456789abcdef";
 
-    if (c == '"' || c == '\\')
-        buffer_append(out, (char[]){ '\\', (char)c }, 2);
-    else if (letters[c])
-        buffer_append(out, (char[]){ '\\', letters[c] }, 2);
-    else
-        buffer_printf(out, "\\u%04x", c);
+    *to++ = '\\';
+    if (c >= 0x20) {
+        *to++ = (char)c;
+    } else if (letters[c]) {
+        *to++ = letters[c];
+    } else {
+        memcpy(to, "u00", 3);
+        to[3] = digits[c >> 4];
+        to[4] = digits[c & 15];
+        to += 5;
+    }
+    return to;
 }
 
-/* Runs of bytes that need no care are copied as a whole. */
-static void write_string(struct buffer *out, const char *s, size_t n)
+/* The character at s, which needs care; says how many of its bytes are done. */
+static char *copy_special(char *to, const char *s, size_t n, size_t *ret_size)
 {
-    size_t clean = 0, i = 0;
+    unsigned char c = (unsigned char)*s;
+    size_t size = c < 0x80 ? 1 : utf8_character(s, n);
 
-    buffer_append_char(out, '"');
-    while (i < n) {
-        unsigned char c = (unsigned char)s[i];
-        size_t size = c < 0x80 ? 1 : utf8_character(s + i, n - i);
-
-        if (c >= 0x20 && c != '"' && c != '\\' && size > 0) {
-            i += size;
-            continue;
-        }
-        buffer_append(out, s + clean, i - clean);
-        if (size > 0)
-            write_escaped(out, c);
-        else
-            buffer_append_text(out, "\xef\xbf\xbd");
-        clean = ++i;
+    *ret_size = size > 0 ? size : 1;
+    if (c < 0x80)
+        return escape(to, c);
+    if (size == 0) {
+        s = "\xef\xbf\xbd";
+        size = 3;
     }
-    buffer_append(out, s + clean, n - clean);
-    buffer_append_char(out, '"');
+    memcpy(to, s, size);
+    return to + size;
+}
+
+/* A string, quoted, and the text behind it. */
+static void write_quoted(struct json_writer *w, const char *s, size_t n, const char *after)
+{
+    enum { SLACK = BLOCK + LONGEST_ESCAPE + 4 }; /* a block, a character, the quote, the text */
+    char *p = begin_value(w, n + SLACK), *limit = p + n;
+    size_t i = 0;
+
+    *p++ = '"';
+    while (i < n) {
+        char tail[BLOCK] = "                ";
+        const char *from = s + i;
+        size_t left = n - i, done;
+
+        if (p + left > limit + 1) {         /* escapes have used up the room */
+            finish_value(w, p);
+            p = buffer_reserve(w->out, left + left / 8 + SLACK);
+            limit = p + left + left / 8;
+        }
+        if (left < BLOCK)
+            from = memcpy(tail, from, left);
+        done = copy_plain(p, from);
+        if (done > left)
+            done = left;
+        p += done;
+        i += done;
+        if (done < BLOCK && i < n) {
+            p = copy_special(p, s + i, n - i, &done);
+            i += done;
+        }
+    }
+    *p++ = '"';
+    while (*after)
+        *p++ = *after++;
+    finish_value(w, p);
 }
 
 void json_key(struct json_writer *w, const char *key)
 {
     CHECK(w->depth > 0 && !w->key);
-    begin_value(w);
-    write_string(w->out, key, strlen(key));
-    buffer_append_char(w->out, ':');
+    write_quoted(w, key, strlen(key), ":");
     w->key = true;
 }
 
@@ -132,60 +206,72 @@ void json_write_string(struct json_writer *w, const char *s)
 
 void json_write_string_n(struct json_writer *w, const char *s, size_t n)
 {
-    begin_value(w);
-    write_string(w->out, s, n);
+    write_quoted(w, s, n, "");
 }
 
-static void write_unsigned(struct buffer *out, uint64_t u)
+enum { NUMBER = 32 };                   /* the longest that the functions below write */
+
+static char *write_unsigned(char *p, uint64_t u)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     char digits[20];
     size_t at = sizeof digits;
 
-    do
-        digits[--at] = (char)('0' + u % 10);
-    while ((u /= 10) > 0);
-    buffer_append(out, digits + at, sizeof digits - at);
+    for (; u >= 100; u /= 100)
+        memcpy(digits + (at -= 2), pairs + u % 100 * 2, 2);
+    if (u >= 10)
+        memcpy(digits + (at -= 2), pairs + u * 2, 2);
+    else
+        digits[--at] = (char)('0' + u);
+    memcpy(p, digits + at, sizeof digits - at);
+    return p + sizeof digits - at;
 }
 
 void json_write_integer(struct json_writer *w, int64_t i)
 {
-    begin_value(w);
+    char *p = begin_value(w, NUMBER);
+
     if (i < 0)
-        buffer_append_char(w->out, '-');
-    write_unsigned(w->out, i < 0 ? -(uint64_t)i : (uint64_t)i);
+        *p++ = '-';
+    finish_value(w, write_unsigned(p, i < 0 ? -(uint64_t)i : (uint64_t)i));
 }
 
 void json_write_unsigned(struct json_writer *w, uint64_t u)
 {
-    begin_value(w);
-    write_unsigned(w->out, u);
+    finish_value(w, write_unsigned(begin_value(w, NUMBER), u));
 }
 
 /* Nearly all doubles are numbers of at most three decimals: cpus, mem, times.
  * Below 1e12 those are exact in thousandths, and no shorter text reads back
  * the same.  False for all others. */
-static bool write_thousandths(struct buffer *out, double d)
+static bool write_thousandths(struct json_writer *w, double d)
 {
-    double scaled = rint(fabs(d) * 1000);
-    uint64_t thousandths, fraction;
-    char decimals[3];
-    size_t n = 3;
+    double size = fabs(d);
+    uint64_t thousandths;
+    unsigned fraction;
+    char *p;
 
-    if (!(scaled < 1e15) || scaled / 1000 != fabs(d))
+    if (!(size < 1e12))
         return false;
-    thousandths = (uint64_t)scaled;
-    fraction = thousandths % 1000;
-    decimals[0] = (char)('0' + fraction / 100);
-    decimals[1] = (char)('0' + fraction / 10 % 10);
-    decimals[2] = (char)('0' + fraction % 10);
-    while (n > 1 && decimals[n - 1] == '0')
-        n--;
+    thousandths = (uint64_t)(size * 1000 + 0.5);
+    if ((double)thousandths / 1000 != size)
+        return false;
+    fraction = (unsigned)(thousandths % 1000);
 
+    p = begin_value(w, NUMBER);
     if (signbit(d))
-        buffer_append_char(out, '-');
-    write_unsigned(out, thousandths / 1000);
-    buffer_append_char(out, '.');
-    buffer_append(out, decimals, n);
+        *p++ = '-';
+    p = write_unsigned(p, thousandths / 1000);
+    *p++ = '.';
+    *p++ = (char)('0' + fraction / 100);
+    if (fraction % 100 > 0)
+        *p++ = (char)('0' + fraction / 10 % 10);
+    if (fraction % 10 > 0)
+        *p++ = (char)('0' + fraction % 10);
+    finish_value(w, p);
     return true;
 }
 
@@ -217,41 +303,37 @@ void json_write_double(struct json_writer *w, double d)
         json_write_null(w);
         return;
     }
-    begin_value(w);
-    if (write_thousandths(w->out, d))
+    if (write_thousandths(w, d))
         return;
     for (int precision = 15; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, d);
         if (strtod(digits, NULL) == d)
             break;
     }
+    finish_value(w, begin_value(w, 0));
     write_digits(w->out, digits);
 }
 
 void json_write_bool(struct json_writer *w, bool b)
 {
-    begin_value(w);
-    buffer_append_text(w->out, b ? "true" : "false");
+    write_word(w, b ? "true" : "false", b ? 4 : 5);
 }
 
 void json_write_null(struct json_writer *w)
 {
-    begin_value(w);
-    buffer_append_text(w->out, "null");
+    write_word(w, "null", 4);
 }
 
 void json_write_base64(struct json_writer *w, const void *data, size_t size)
 {
-    begin_value(w);
-    buffer_append_char(w->out, '"');
+    write_word(w, "\"", 1);
     base64_encode(data, size, w->out);
     buffer_append_char(w->out, '"');
 }
 
 void json_write_raw(struct json_writer *w, const char *json, size_t length)
 {
-    begin_value(w);
-    buffer_append(w->out, json, length);
+    write_word(w, json, length);
 }
 
 void json_put_string(struct json_writer *w, const char *key, const char *s)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 #include "tests/unit.h"
 
 START_TEST(commas_and_colons_stand_where_they_belong)
@@ -71,6 +72,79 @@ START_TEST(bytes_that_are_no_utf8_become_the_replacement_character)
     check_string("a\xff" "b", 3, "\"a\xef\xbf\xbd" "b\"");
     check_string("\xe2\x82", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"");
     check_string("\xc0\xaf", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"");
+}
+END_TEST
+
+/* What the escapes are, said once more and slowly. */
+static void append_plainly(struct buffer *out, const char *s, size_t n)
+{
+    static const char *const named[128] = {
+        ['"'] = "\\\"", ['\\'] = "\\\\", ['\b'] = "\\b", ['\f'] = "\\f",
+        ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t",
+    };
+
+    buffer_append_char(out, '"');
+    for (size_t i = 0, size; i < n; i += size) {
+        unsigned char c = (unsigned char)s[i];
+
+        size = utf8_character(s + i, n - i);
+        if (size == 0) {
+            buffer_append_text(out, "\xef\xbf\xbd");
+            size = 1;
+        } else if (c < 128 && named[c]) {
+            buffer_append_text(out, named[c]);
+        } else if (c < 0x20) {
+            buffer_printf(out, "\\u%04x", c);
+        } else {
+            buffer_append(out, s + i, size);
+        }
+    }
+    buffer_append_char(out, '"');
+}
+
+static void check_as_plainly(const char *s, size_t n)
+{
+    CLEANUP(buffer_release) struct buffer out = BUFFER_INIT, expected = BUFFER_INIT;
+    struct json_writer w;
+
+    json_writer_init(&w, &out);
+    json_write_string_n(&w, s, n);
+    append_plainly(&expected, s, n);
+    ck_assert_uint_eq(buffer_length(&out), buffer_length(&expected));
+    ck_assert_mem_eq(buffer_data(&out), buffer_data(&expected), buffer_length(&out));
+    buffer_release(&expected);
+}
+
+START_TEST(what_needs_care_is_found_at_every_place_of_every_length)
+{
+    static const char *const special[] = { "\"", "\\", "\x01", "\x1f", "\xc3\xa4",
+                                           "\xf0\x9f\x98\x80", "\xff", "\xe2\x82" };
+    char text[80];
+
+    for (size_t n = 0; n < 50; n++)
+        for (size_t at = 0; at <= n; at++)
+            for (size_t k = 0; k < ARRAY_SIZE(special); k++) {
+                memset(text, 'x', sizeof text);
+                memcpy(text + at, special[k], strlen(special[k]));
+                check_as_plainly(text, n);
+            }
+}
+END_TEST
+
+START_TEST(a_long_string_may_need_care_everywhere)
+{
+    static char text[100000];
+    uint64_t bits = 88172645463325252u;
+
+    memset(text, '\x01', sizeof text);
+    check_as_plainly(text, sizeof text);
+    for (size_t i = 0; i < sizeof text; i++) {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        text[i] = (char)(i < sizeof text / 2 ? bits : bits % 96 + 32);
+    }
+    check_as_plainly(text, sizeof text);
 }
 END_TEST
 
@@ -166,6 +240,8 @@ END_TEST
 UNIT(json_writer, commas_and_colons_stand_where_they_belong,
      strings_are_escaped_where_the_rfc_demands_it,
      bytes_that_are_no_utf8_become_the_replacement_character,
+     what_needs_care_is_found_at_every_place_of_every_length,
+     a_long_string_may_need_care_everywhere,
      doubles_are_the_shortest_that_read_back, every_double_reads_back_the_same_and_is_json,
      THESE_ABORT, an_end_without_its_begin, an_array_that_ends_as_an_object,
      a_key_without_its_value);
