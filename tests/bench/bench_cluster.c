@@ -148,18 +148,24 @@ static int start_master(struct bench_cluster *c, const char *path, struct measur
     return 0;
 }
 
+unsigned short bench_cluster_master_port(const struct bench_cluster *c)
+{
+    const char *port = strrchr(c->master_address, ':');
+
+    CHECK(port);
+    return (unsigned short)strtoul(port + 1, NULL, 10);
+}
+
 /* One GET on a connection of its own; whether the answer contains `text`. */
 static bool master_says(const struct bench_cluster *c, const char *path, const char *text)
 {
     static const char form[] = "GET %s HTTP/1.1\r\nHost: master\r\nConnection: close\r\n\r\n";
-    const char *port = strrchr(c->master_address, ':');
     char bytes[65536];
     size_t got = 0;
     ssize_t n;
     int fd;
 
-    CHECK(port);
-    fd = measure_connect((unsigned short)strtoul(port + 1, NULL, 10));
+    fd = measure_connect(bench_cluster_master_port(c));
     snprintf(bytes, sizeof bytes, form, path);
     measure_write(fd, bytes, strlen(bytes));
     while (got < sizeof bytes - 1 && (n = read(fd, bytes + got, sizeof bytes - 1 - got)) > 0)
@@ -202,23 +208,34 @@ static int start_agent(struct bench_cluster *c, const char *path, struct measure
     return fail_with_log(m, "the agent's registration", log);
 }
 
-int bench_cluster_start(struct bench_cluster *c, struct measure *m)
+int bench_cluster_start_master(struct bench_cluster *c, struct measure *m)
 {
-    char master[BENCH_CLUSTER_PATH], agent[BENCH_CLUSTER_PATH];
+    char master[BENCH_CLUSTER_PATH];
 
     *c = (struct bench_cluster){ .master = 0 };
     if (!bench_cluster_program("mesos-lite-master", master))
         return measure_fail(m, "mesos-lite-master is not built");
-    if (!bench_cluster_program("mesos-lite-agent", agent))
-        return measure_fail(m, "mesos-lite-agent is not built");
     /* Orphans come to us: their time counts, and none stays. */
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     bench_cluster_folder(c->dir);
-    if (start_master(c, master, m) < 0 || start_agent(c, agent, m) < 0) {
-        bench_cluster_stop(c);
+    if (start_master(c, master, m) == 0)
+        return 0;
+    bench_cluster_stop(c);
+    return -1;
+}
+
+int bench_cluster_start(struct bench_cluster *c, struct measure *m)
+{
+    char agent[BENCH_CLUSTER_PATH];
+
+    if (!bench_cluster_program("mesos-lite-agent", agent))
+        return measure_fail(m, "mesos-lite-agent is not built");
+    if (bench_cluster_start_master(c, m) < 0)
         return -1;
-    }
-    return 0;
+    if (start_agent(c, agent, m) == 0)
+        return 0;
+    bench_cluster_stop(c);
+    return -1;
 }
 
 /* ---- the end ---- */

@@ -19,6 +19,9 @@ struct bench_cluster {
 /* Waits until the agent is registered.  -1: a program is missing or has ended; m
  * says which, and nothing is left. */
 int bench_cluster_start(struct bench_cluster *c, struct measure *m);
+/* Only a master; what a run leaves of files is removed at the end of everything. */
+int bench_cluster_start_master(struct bench_cluster *c, struct measure *m);
+unsigned short bench_cluster_master_port(const struct bench_cluster *c);
 /* Ends and waits for all children and their children, so that their CPU time
  * counts as ours. */
 void bench_cluster_stop(struct bench_cluster *c);

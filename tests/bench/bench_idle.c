@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "tests/bench/bench_cluster.h"
+#include "tests/bench/bench_idle.h"
 #include "tests/bench/measure.h"
 
 enum { SETTLE = 2, WATCH = 5 };
@@ -56,7 +57,7 @@ static double sum_of_threads(pid_t pid, const char *file, const char *key)
 
 /* schedstat's first number: nanoseconds on a CPU, of which utime and stime are
  * the same sum in ticks of 10 ms. */
-static double cpu_ms(pid_t pid)
+double bench_idle_ms_of(pid_t pid)
 {
     return sum_of_threads(pid, "schedstat", "") / 1e6;
 }
@@ -66,7 +67,7 @@ static double wakes(pid_t pid)
     return sum_of_threads(pid, "status", "voluntary_ctxt_switches:");
 }
 
-static double memory(pid_t pid)
+double bench_idle_memory_of(pid_t pid)
 {
     char path[64];
 
@@ -98,19 +99,19 @@ static int look(struct measure *m, int of_agent, double (*at)(pid_t pid), unsign
 
 int bench_idle_master_memory(struct measure *m)
 {
-    return look(m, 0, memory, 0);
+    return look(m, 0, bench_idle_memory_of, 0);
 }
 int bench_idle_agent_memory(struct measure *m)
 {
-    return look(m, 1, memory, 0);
+    return look(m, 1, bench_idle_memory_of, 0);
 }
 int bench_idle_master_cpu(struct measure *m)
 {
-    return look(m, 0, cpu_ms, WATCH);
+    return look(m, 0, bench_idle_ms_of, WATCH);
 }
 int bench_idle_agent_cpu(struct measure *m)
 {
-    return look(m, 1, cpu_ms, WATCH);
+    return look(m, 1, bench_idle_ms_of, WATCH);
 }
 int bench_idle_master_wakes(struct measure *m)
 {
