@@ -14,7 +14,8 @@
 #include "base/check.h"
 #include "base/memory.h"
 
-enum { ALIGNMENT = 16, FIRST_BLOCK = 1024, LAST_BLOCK = 64 * 1024 };
+/* The first block, with its head, is of a size that malloc keeps at hand for each thread. */
+enum { ALIGNMENT = 16, FIRST_BLOCK = 976, LAST_BLOCK = 64 * 1024 };
 
 struct arena_block {
     _Alignas(16) struct arena_block *older;

@@ -1,6 +1,9 @@
 /* utf8.c - is this Unicode? */
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 static bool is_between(unsigned char c, unsigned char low, unsigned char high)
 {
     return c >= low && c <= high;
@@ -44,9 +47,22 @@ size_t utf8_character(const char *bytes, size_t length)
     return size;
 }
 
-bool utf8_is_valid(const char *bytes, size_t length)
+/* How many bytes from the front are ASCII, by eights. */
+static size_t ascii_front(const char *bytes, size_t length)
 {
     size_t i = 0;
+
+    for (uint64_t eight; i + sizeof eight <= length; i += sizeof eight) {
+        memcpy(&eight, bytes + i, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
+bool utf8_is_valid(const char *bytes, size_t length)
+{
+    size_t i = ascii_front(bytes, length);
 
     while (i < length) {
         size_t size = utf8_character(bytes + i, length - i);

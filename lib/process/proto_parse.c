@@ -5,7 +5,8 @@
  * array is allocated once, and collects the pieces of each singular sub-message;
  * fill stores the values.  A message that occurs in pieces is decoded from the
  * list of them, which is what merging means: nothing is copied for it, and a
- * required field may stand in any piece.  Recursion ends at limits.depth.
+ * required field may stand in any piece.  Recursion ends at limits.depth.  What
+ * measure has found is kept for fill, unless there is much of it.
  */
 #include "process/proto.h"
 
@@ -19,7 +20,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-enum { VARINT_MAX = 10, FIELDS_MAX = 256, PATH_SIZE = 128 };
+enum { VARINT_MAX = 10, FIELDS_MAX = 256, PATH_SIZE = 128, MEMBERS_KEPT = 12 };
 
 #define SINGULAR SIZE_MAX
 
@@ -58,6 +59,10 @@ struct target {
     ProtobufCMessage *msg;
     const struct frame *frame;
     uint64_t seen[FIELDS_MAX / 64];     /* by the index of the field, for required ones */
+    unsigned next_field;                /* most messages have their fields in order */
+    bool has_arrays, has_messages;      /* repeated or unknown fields, singular sub-messages */
+    size_t n_members;                   /* also of those that are not kept */
+    struct member members[MEMBERS_KEPT];
 };
 
 static ProtobufCMessage *message_decode(struct decoder *d, const ProtobufCMessageDescriptor *type,
@@ -117,8 +122,7 @@ static int charge(struct decoder *d, const struct frame *frame)
 
 /* The bytes */
 
-/* Behind the varint, or NULL: it ends too late or not at all, or exceeds 64 bits. */
-static const uint8_t *varint_read(const uint8_t *at, const uint8_t *end, uint64_t *ret_value)
+static const uint8_t *long_varint_read(const uint8_t *at, const uint8_t *end, uint64_t *ret_value)
 {
     uint64_t value = 0;
 
@@ -132,6 +136,16 @@ static const uint8_t *varint_read(const uint8_t *at, const uint8_t *end, uint64_
         }
     }
     return NULL;
+}
+
+/* Behind the varint, or NULL: it ends too late or not at all, or exceeds 64 bits. */
+static inline const uint8_t *varint_read(const uint8_t *at, const uint8_t *end, uint64_t *ret_value)
+{
+    if (at < end && *at < 0x80) {
+        *ret_value = *at;
+        return at + 1;
+    }
+    return long_varint_read(at, end, ret_value);
 }
 
 static const char *varint_fault(const uint8_t *at, const uint8_t *end)
@@ -228,8 +242,24 @@ static const uint8_t *member_delimit(struct member *m, const uint8_t *end, const
     return m->end = m->at + n;
 }
 
+/* Fields are in the order of their numbers, most often in the bytes, too. */
+static const ProtobufCFieldDescriptor *field_find(struct target *t, uint32_t number)
+{
+    const ProtobufCMessageDescriptor *type = t->msg->descriptor;
+    const ProtobufCFieldDescriptor *field;
+    unsigned i = t->next_field;
+
+    if (i < type->n_fields && type->fields[i].id == number)
+        field = &type->fields[i];
+    else
+        field = protobuf_c_message_descriptor_get_field(type, number);
+    if (field && field->label != PROTOBUF_C_LABEL_REPEATED)
+        t->next_field = (unsigned)(field - type->fields) + 1;
+    return field;
+}
+
 /* Reads one member from *at on, and moves it behind. */
-static int member_next(const struct decoder *d, const struct target *t, const uint8_t **at,
+static int member_next(const struct decoder *d, struct target *t, const uint8_t **at,
                        const uint8_t *end, struct member *m)
 {
     uint64_t tag;
@@ -242,7 +272,7 @@ static int member_next(const struct decoder *d, const struct target *t, const ui
         return refuse(d, t->frame, EBADMSG, "invalid field number");
     m->number = (uint32_t)(tag >> 3);
     m->wire = tag & 7;
-    m->field = protobuf_c_message_descriptor_get_field(t->msg->descriptor, m->number);
+    m->field = field_find(t, m->number);
 
     *at = member_delimit(m, end, &why);
     if (!*at)
@@ -278,6 +308,7 @@ static int measure_packed(struct decoder *d, struct target *t, const struct memb
     size_t *n = slot(t, m->field->quantifier_offset);
     uint64_t value;
 
+    t->has_arrays = true;
     for (const uint8_t *at = m->at, *next; at < m->end; at = next) {
         next = packed_next(m, at, &value);
         if (!next)
@@ -317,6 +348,8 @@ static int measure_member(struct decoder *d, struct target *t, const struct memb
 
     if ((!m->field || repeated || message) && charge(d, t->frame) < 0)
         return -1;
+    t->has_arrays = t->has_arrays || !m->field || repeated;
+    t->has_messages = t->has_messages || message;
     if (!m->field)
         t->msg->n_unknown_fields++;
     else if (repeated)
@@ -331,9 +364,13 @@ static int measure(struct decoder *d, struct target *t, const struct span *spans
     struct member m;
 
     for (; spans; spans = spans->next)
-        for (const uint8_t *at = spans->at; at < spans->end;)
+        for (const uint8_t *at = spans->at; at < spans->end;) {
             if (member_next(d, t, &at, spans->end, &m) < 0 || measure_member(d, t, &m) < 0)
                 return -1;
+            if (t->n_members < MEMBERS_KEPT)
+                t->members[t->n_members] = m;
+            t->n_members++;
+        }
     return 0;
 }
 
@@ -410,7 +447,8 @@ static int value_store(struct decoder *d, struct target *t, const struct member 
         fault = text_fault(m);
         if (fault)
             return refuse(d, &frame, EBADMSG, fault);
-        *(char **)where = arena_strndup(d->arena, (const char *)m->at, size);
+        *(char **)where = memcpy(arena_alloc(d->arena, size + 1), m->at, size);
+        (*(char **)where)[size] = '\0';
         return 0;
     case PROTOBUF_C_TYPE_BYTES:
         *(ProtobufCBinaryData *)where = (ProtobufCBinaryData){
@@ -487,6 +525,12 @@ static int fill(struct decoder *d, struct target *t, const struct span *spans)
 {
     struct member m;
 
+    if (t->n_members <= MEMBERS_KEPT) {
+        for (size_t i = 0; i < t->n_members; i++)
+            if (fill_member(d, t, &t->members[i]) < 0)
+                return -1;
+        return 0;
+    }
     for (; spans; spans = spans->next)
         for (const uint8_t *at = spans->at; at < spans->end;)
             if (member_next(d, t, &at, spans->end, &m) < 0 || fill_member(d, t, &m) < 0)
@@ -533,9 +577,15 @@ static int check_required(struct decoder *d, const struct target *t)
 static ProtobufCMessage *message_decode(struct decoder *d, const ProtobufCMessageDescriptor *type,
                                         const struct span *spans, const struct frame *frame)
 {
-    struct target t = { arena_alloc(d->arena, type->sizeof_message), frame, { 0 } };
+    struct target t;
 
     CHECK(type->n_fields <= FIELDS_MAX);
+    t.msg = arena_alloc(d->arena, type->sizeof_message);
+    t.frame = frame;
+    memset(t.seen, 0, sizeof(t.seen));
+    t.next_field = 0;
+    t.n_members = 0;
+    t.has_arrays = t.has_messages = false;
     protobuf_c_message_init(type, t.msg);
     if (frame->depth > d->limits.depth) {
         refuse(d, frame, EMSGSIZE, "messages are nested too deeply");
@@ -543,8 +593,10 @@ static ProtobufCMessage *message_decode(struct decoder *d, const ProtobufCMessag
     }
     if (measure(d, &t, spans) < 0)
         return NULL;
-    provide(d, &t);
-    if (fill(d, &t, spans) < 0 || fill_messages(d, &t) < 0 || check_required(d, &t) < 0)
+    if (t.has_arrays)
+        provide(d, &t);
+    if (fill(d, &t, spans) < 0 || (t.has_messages && fill_messages(d, &t) < 0) ||
+        check_required(d, &t) < 0)
         return NULL;
     return t.msg;
 }
