@@ -32,16 +32,17 @@ void check_failed(const char *file, int line, const char *what)
 {
     const struct context *c = context_current();
     void *frames[FRAMES];
-    const char *sender;
-    char text[1000], made[300];
+    const char *actor, *sender;
+    char text[1000], made_actor[300], made[300];
     int n;
 
     n = snprintf(text, sizeof text, "%s:%d: %s failed\n", file, line, what);
     say(text, clip(n, sizeof text));
     if (c) {
+        actor = context_actor(c, made_actor, sizeof made_actor);
         sender = context_sender(c, made, sizeof made);
         n = snprintf(text, sizeof text, "    actor %s, event %s, sender %s\n",
-                     c->actor ? c->actor : "-", c->event ? c->event : "-",
+                     actor[0] ? actor : "-", c->event ? c->event : "-",
                      sender[0] ? sender : "-");
         say(text, clip(n, sizeof text));
     }

@@ -16,6 +16,13 @@ const struct context *context_set(const struct context *context)
     return before;
 }
 
+const char *context_actor(const struct context *context, char *out, size_t size)
+{
+    if (context->actor)
+        return context->actor;
+    return context->format_actor ? context->format_actor(context, out, size) : "";
+}
+
 const char *context_sender(const struct context *context, char *out, size_t size)
 {
     if (context->sender)

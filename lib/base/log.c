@@ -206,7 +206,7 @@ static void compose_json(struct buffer *out, const struct line *line)
 {
     const struct context *c = context_current();
     struct json_writer w;
-    char time[64];
+    char time[64], made[300];
     struct tm tm;
 
     json_writer_init(&w, out);
@@ -221,8 +221,8 @@ static void compose_json(struct buffer *out, const struct line *line)
     json_put_string(&w, "level", levels[line->level].name);
     json_put_string(&w, "file", file_name(line->file));
     json_put_integer(&w, "line", line->number);
-    if (c && c->actor)
-        json_put_string(&w, "actor", c->actor);
+    if (c)
+        json_put_string(&w, "actor", context_actor(c, made, sizeof made));
     json_put_string(&w, "message", line->message);
     json_end_object(&w);
     buffer_append_char(out, '\n');

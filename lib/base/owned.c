@@ -9,10 +9,16 @@
 #include "base/memory.h"
 #include "base/ref.h"
 
+struct heir {
+    shared_heir_f heir;
+    void *arg;
+};
+
 struct shared_block {
     struct ref owners, watchers;
     void *thing;
     release_f release;
+    _Atomic(struct heir *) heir; /* set by one owner, read when there is none */
 };
 
 static void release_thing(void *thing, release_f release)
@@ -90,6 +96,18 @@ static void stop_watching(struct shared_block *b)
         mem_free(b);
 }
 
+/* Nobody owns it any more; ref_put's acquire makes all that owners did seen here. */
+static void end_sharing(struct shared_block *b)
+{
+    struct heir *h = atomic_load_explicit(&b->heir, memory_order_acquire);
+
+    if (h)
+        h->heir(h->arg, owned_create(b->thing, b->release));
+    else
+        release_thing(b->thing, b->release);
+    mem_free(h);
+}
+
 void shared_reset(struct shared *s)
 {
     struct shared_block *b = s->block;
@@ -97,8 +115,26 @@ void shared_reset(struct shared *s)
     s->block = NULL;
     if (!b || !ref_put(&b->owners))
         return;
-    release_thing(b->thing, b->release);
+    end_sharing(b);
     stop_watching(b);
+}
+
+bool shared_bequeath(struct shared *s, shared_heir_f heir, void *arg)
+{
+    struct heir *h, *none = NULL;
+
+    if (!s->block)
+        return false;
+    h = mem_alloc(sizeof *h);
+    *h = (struct heir){ heir, arg };
+    /* Release: what it holds; acquire for nothing, as the loser does not look at the other. */
+    if (!atomic_compare_exchange_strong_explicit(&s->block->heir, &none, h, memory_order_release,
+                                                 memory_order_relaxed)) {
+        mem_free(h);
+        return false;
+    }
+    shared_reset(s);
+    return true;
 }
 
 uint32_t shared_use_count(const struct shared *s)
@@ -111,11 +147,14 @@ struct owned shared_own(struct shared *s)
     struct shared_block *b = s->block;
     struct owned o = { 0 };
 
-    if (b && ref_put_only(&b->owners)) {
-        s->block = NULL;
+    if (!b || !ref_put_only(&b->owners))
+        return o;
+    s->block = NULL;
+    if (atomic_load_explicit(&b->heir, memory_order_acquire))
+        end_sharing(b);
+    else
         o = owned_create(b->thing, b->release);
-        stop_watching(b);
-    }
+    stop_watching(b);
     return o;
 }
 

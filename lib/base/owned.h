@@ -36,8 +36,14 @@ struct shared shared_dup(const struct shared *s);
 void shared_reset(struct shared *s);
 uint32_t shared_use_count(const struct shared *s);           /* 0 when empty */
 /* Unique again: the owned thing if s is the only owner, else s stays and the
- * result is empty. */
+ * result is empty; also when another is to own it, who then does. */
 struct owned shared_own(struct shared *s);
+/* Gives up s; who is named gets the owned thing when the last other owner has done so
+ * too: on that one's thread, at once if there is none.  One can be named for a thing:
+ * false, and s stays, when there is one already.  (process/shared_future.h makes a
+ * future of it.) */
+typedef void (*shared_heir_f)(void *arg, struct owned o);
+bool shared_bequeath(struct shared *s, shared_heir_f heir, void *arg);
 
 struct weak weak_create(const struct shared *s);
 struct shared weak_get(const struct weak *w);                /* empty when the thing has ended */

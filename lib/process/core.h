@@ -1,7 +1,7 @@
-/* core.h - the insides of a runtime: slots, workers, timers
+/* core.h - the insides of a runtime: slots, names, workers, timers
  *
- * For slot.c, worker.c, process*.c, timers.c and runtime*.c only; the rest of
- * lib/process uses runtime_private.h.
+ * For slot.c, names.c, spares.c, worker.c, process*.c, timers.c, future.c and
+ * runtime*.c only; the rest of lib/process uses runtime_private.h.
  *
  * Who touches what: fields of a slot marked (turn) belong to the worker whose
  * turn the slot has; those marked (names) are guarded by the runtime's names
@@ -16,7 +16,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <uthash.h>
 
 #include "base/context.h"
 #include "base/list.h"
@@ -27,42 +26,96 @@ struct timers;
 
 /* ---- slots ---- */
 
-struct local_link; /* process_link.c */
+struct links; /* process_link.c */
 
+/* A million idle processes are normal: 88 bytes, and nothing is kept that can be
+ * made when somebody looks. */
 struct slot {
     struct runtime *runtime;
     uint32_t index;
     _Atomic uint32_t generation; /* of the process here, or of the next; changed in the turn */
     _Atomic uint32_t terminate;  /* this generation ends ahead of its queue */
-    _Atomic unsigned home;       /* the worker that ran it last */
 
-    _Atomic size_t pending; /* events pushed and not yet run */
-    _Atomic(struct event *) tail;
-    struct event *head; /* (turn) */
-    struct event stub;
+    _Atomic uint32_t pending; /* events pushed and not yet run */
+    _Atomic(struct event_link *) tail;
+    struct event_link *head; /* (turn) */
+    struct event_link stub;
 
-    struct process *process;             /* (turn) NULL: nobody */
-    struct local_link *linkers, *linked; /* (turn) who watches us, whom we watch; local ones */
-    bool linked_remote;                  /* (turn) */
-    bool finalizing;                     /* (turn) */
+    struct process *process; /* (turn) NULL: nobody */
+    struct links *links;     /* (turn) NULL: none yet */
 
-    struct pid pid; /* (names) owns the id; the process' pid borrows it */
-    union {
-        struct text *text;      /* (turn) the pid's, when there is a process */
-        struct slot *next_free; /* (names) of a slot that nobody has */
-    };
-    UT_hash_handle hh; /* (names) by pid.id, in the order of spawning */
+    struct text *id;         /* (names, turn) NULL: nobody has it; the process' pid borrows it */
+    uint32_t next;           /* (names) with an id of like hash, or free; by number, as those: */
+    uint32_t older, younger; /* (names) in the order of spawning */
+    _Atomic uint16_t home;   /* the worker that ran it last */
+    _Atomic bool awaited;    /* by a thread in process_wait */
+    bool finalizing;         /* (turn) */
 };
 
 /* Slots never move: chunk i holds SLOT_FIRST_CHUNK << i of them. */
 enum { SLOT_FIRST_CHUNK = 64, SLOT_CHUNKS = 25 };
 
 struct slot *slot_get(struct runtime *rt, uint32_t index); /* the index exists */
+/* Numbers name slots in half the room of a pointer: index + 1; 0 is none, NULL. */
+struct slot *slot_numbered(struct runtime *rt, uint32_t number);
+static inline uint32_t slot_number(const struct slot *s)
+{
+    return s ? s->index + 1 : 0;
+}
+struct pid slot_pid(const struct slot *s); /* of the process that has it; borrows its id */
 struct slot *slot_take_free(struct runtime *rt);           /* with the names lock held */
 void slot_put_free(struct slot *s);                        /* likewise */
 void slot_release_all(struct runtime *rt);                 /* all mailboxes are empty */
 /* Runs up to max events in the slot's turn, then gives the turn on. */
 unsigned slot_run(struct slot *s, struct worker *w, unsigned max);
+
+/* All of them at once, in their order; each knows its generation. */
+void event_batch_add(struct event_batch *b, struct event *e);
+void slot_push_batch(struct runtime *rt, uint32_t slot, struct event_batch *b);
+
+/* In the slot's turn: what waits in its mailbox, in order, until see says false. */
+void slot_each_event(struct slot *s, bool (*see)(void *arg, const struct event *e), void *arg);
+
+/* ---- names: all with the names lock held ---- */
+
+struct id_counter;
+
+struct names {
+    uint32_t *chains; /* of slots, by the hash of their ids; a power of 2 of them */
+    uint32_t n_chains, n;
+    uint32_t oldest, youngest;
+    struct id_counter *counters; /* uthash */
+    struct id_counter *recent;   /* the one that was used last */
+};
+
+void names_add(struct runtime *rt, struct slot *s, struct text *id); /* takes id; nobody has it */
+struct text *names_remove(struct slot *s);                           /* the caller's */
+struct slot *names_find(struct runtime *rt, const char *id, size_t length, uint32_t hash);
+struct text *names_unique(struct runtime *rt, const char *prefix); /* "prefix(7)", the caller's */
+void names_release(struct runtime *rt);
+
+/* ---- spares: memory for small events, futures and requests ---- */
+
+enum { SPARES_CLASSES = 5 }; /* of sizes: up to 56, 120, 248, 504 and 1016 bytes */
+
+struct spare;
+
+/* Of one size; a worker's, own thread. */
+struct spares {
+    struct spare *open, *full; /* full: as many as go together, or none */
+    unsigned n_open;
+};
+
+struct spares_depot {
+    pthread_mutex_t lock; /* guards all below */
+    struct spare *bundles[SPARES_CLASSES];
+    struct spare *open[SPARES_CLASSES]; /* for threads that are no workers */
+    _Atomic size_t n[SPARES_CLASSES];   /* bundles */
+};
+
+void spares_release(struct worker *w);
+void spares_depot_init(struct spares_depot *d);
+void spares_depot_release(struct spares_depot *d);
 
 /* ---- workers ---- */
 
@@ -78,23 +131,27 @@ struct worker {
     struct loop *loop;        /* NULL once it has stopped */
     struct context context;   /* own thread; what runs now */
     struct context callbacks; /* constant; of what the loop does outside of turns */
-    struct process *process;  /* own thread; NULL between events */
+    struct slot *slot;        /* own thread; whose event runs, NULL between events */
     const struct pid *sender; /* own thread; of the message that runs */
     struct message *message;
     struct list hooks;       /* own thread; struct turn_hook */
     struct instant deadline; /* own thread; what the loop was told */
+    struct slot *next;       /* own thread; runnable, ahead of the backlog */
+    struct spares spares[SPARES_CLASSES]; /* own thread */
 
-    pthread_mutex_t lock; /* guards the queue, the posts, and waking */
-    struct slot **queue;  /* a ring of runnable slots */
+    pthread_mutex_t lock; /* guards the backlog, the posts, and waking */
+    struct slot **backlog; /* a ring of runnable slots, which others may steal */
     size_t head, capacity;
     _Atomic size_t length; /* written under the lock */
     struct list posts;
     _Atomic bool has_posts;
-    bool stopped;      /* under the lock: do not wake any more */
-    _Atomic bool idle; /* its last turn found nothing */
+    bool stopped;              /* under the lock: do not wake any more */
+    _Atomic bool idle;         /* its last turn found nothing */
+    _Atomic uint32_t slot_ns;  /* how long a slot of its backlog keeps it, about */
 
-    /* Deeds begun (slots made runnable, posts) and ended; equal sums: all is still. */
-    _Atomic uint64_t begun, ended;
+    /* Deeds begun (slots made runnable, posts) and ended; equal sums: all is still.
+     * begun and ended are written by the own thread only, sent under the lock. */
+    _Atomic uint64_t begun, sent, ended;
     _Atomic uint64_t events, messages_in, messages_out, http_requests, dropped;
 };
 
@@ -108,13 +165,16 @@ void worker_free_all(struct runtime *rt);
 void worker_enqueue(struct slot *s); /* made runnable by this thread */
 void worker_requeue(struct worker *w, struct slot *s);
 void worker_wake_timekeeper(struct runtime *rt);
-bool worker_all_still(struct runtime *rt);
-/* Nobody else writes this count, so it needs no locked instruction. */
-static inline void worker_count_event(struct worker *w)
+/* ret_deeds: how many there were, ever. */
+bool worker_all_still(struct runtime *rt, uint64_t *ret_deeds);
+bool worker_has_helpers(struct runtime *rt); /* host_async is at work for one of them */
+/* Raises a count that one writes at a time, which needs no locked instruction.
+ * Release: who sees it sees what was counted before. */
+static inline void worker_raise(_Atomic uint64_t *n)
 {
-    uint64_t n = atomic_load_explicit(&w->events, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(n, memory_order_relaxed);
 
-    atomic_store_explicit(&w->events, n + 1, memory_order_relaxed);
+    atomic_store_explicit(n, before + 1, memory_order_release);
 }
 /* The worker whose thread this is, of whatever runtime, during its turns; else NULL. */
 struct worker *worker_of_thread(void);
@@ -125,8 +185,14 @@ void process_deliver(struct worker *w, struct slot *s, struct event *e); /* in t
 void process_end(struct worker *w, struct slot *s);                      /* likewise */
 struct event *process_open_bytes(struct worker *w, struct process *p, struct event *e);
 extern const struct event_type process_bytes_event;
-void process_counters_release(struct runtime *rt);
-void process_links_end(struct slot *s, const struct pid *pid);
+/* Of one that still waits: sender, name, and the body. */
+const void *process_describe_bytes(const struct event *e, struct event_info *info,
+                                   size_t *ret_size);
+void process_delegations_release(struct process *p);
+const struct pid *process_find_delegate(const struct process *p, const char *name); /* or NULL */
+void process_note_unknown(struct process *p, const struct pid *from, const char *name);
+void process_unknown_release(struct runtime *rt);
+void process_links_end(struct slot *s, const struct pid *pid); /* it has some */
 bool process_find_slot(struct runtime *rt, const struct pid *pid, uint32_t *ret_slot,
                        uint32_t *ret_generation);
 
@@ -153,8 +219,8 @@ void timers_resume(struct timers *t);
 
 /* ---- the runtime ---- */
 
-struct id_counter;
 struct resolution;
+struct unknown_name;
 
 struct runtime {
     struct host *host;
@@ -163,13 +229,14 @@ struct runtime {
     struct log *own_log;
 
     pthread_mutex_t names_lock;
-    struct slot *names;          /* uthash */
-    struct id_counter *counters; /* uthash */
+    struct names names;
+    struct unknown_name *unknown; /* uthash: messages without a handler that were logged */
     struct slot *free_slots;
     uint32_t slots_used;
     _Atomic(struct slot *) chunks[SLOT_CHUNKS];
     struct pid delegate;
     struct list resolutions; /* names being resolved */
+    struct spares_depot spares;
 
     struct worker *workers;
     unsigned n_workers;
@@ -181,6 +248,10 @@ struct runtime {
     struct network *network;
     struct http_server *http_server;
     struct metrics *metrics;
+    struct tls *tls;
+    struct http_access *http_access;
+    struct process_list *process_list;
+    _Atomic bool is_listed; /* somebody wants to know what is in the mailboxes */
     struct process executor;
 
     pthread_mutex_t filter_lock;

@@ -42,6 +42,11 @@ const void *future_value(const struct future *f, const struct future_type *type)
     return f->value;
 }
 
+bool future_is_abandoned(const struct future *f)
+{
+    return future_state(f) == FUTURE_DISCARDED && (f->source ? f->source : f)->abandoned;
+}
+
 bool future_has_discard(const struct future *f)
 {
     return atomic_load_explicit(&f->discard, memory_order_acquire);
@@ -65,7 +70,7 @@ void future_unref(struct future *f)
     mem_free(f->error);
     future_unref(f->source);
     pthread_mutex_destroy(&f->lock);
-    mem_free(f);
+    spares_put(f, f->size);
 }
 
 /* ---- callbacks ---- */
@@ -84,15 +89,14 @@ struct callback {
     struct list pending; /* in the process's, by the process only */
     struct process *process; /* alive while the hook waits */
     struct future *future;
-    enum callback_kind kind;
-    unsigned ends; /* which it is for */
     union {
         future_step_f step;
         future_last_f last;
     };
     void *op;
-    struct future *result; /* of a step */
-    bool over;              /* the process ended first */
+    uint8_t kind; /* enum callback_kind */
+    uint8_t ends; /* which it is for */
+    bool over;    /* the process ended first */
 };
 
 static struct callback *callback_of(struct event *e)
@@ -100,23 +104,29 @@ static struct callback *callback_of(struct event *e)
     return (struct callback *)((char *)e - offsetof(struct callback, event));
 }
 
+/* Of a step: in whose room it lies. */
+static struct promise *result_of(struct callback *c)
+{
+    return &container_of((char *)c, struct future, room)->promise;
+}
+
 static void callback_free(struct callback *c)
 {
     future_unref(c->future);
-    if (c->result)
-        promise_unref(&c->result->promise);
+    if (c->kind == STEP)
+        promise_unref(result_of(c));
     else
-        mem_free(c);
+        spares_put(c, sizeof *c);
 }
 
 static void run_step(struct callback *c)
 {
-    struct promise *result = &c->result->promise;
+    struct promise *result = result_of(c);
     struct future *f = c->future;
 
     if (!(c->ends & 1u << future_state(f)))
         promise_follow(result, future_ref(f));
-    else if (c->ends == ON_READY && future_has_discard(c->result))
+    else if (c->ends == ON_READY && future_has_discard(promise_owner(result)))
         promise_discard(result);
     else
         promise_follow(result, c->step(c->process, f, c->op));
@@ -188,8 +198,8 @@ void future_end_process(struct process *p)
         } else {
             c->over = true; /* its event is in our own queue, and frees it */
             callback_end(c);
-            if (c->result)
-                promise_discard(&c->result->promise);
+            if (c->kind == STEP)
+                promise_discard(result_of(c));
         }
     }
 }
@@ -240,15 +250,16 @@ static void ask(struct callback *c)
 static void init(struct callback *c, enum callback_kind kind, unsigned ends, struct future *f,
                  struct process *self, void *op)
 {
-    c->hook.fire = fire;
-    c->hook.pushes = true;
+    *c = (struct callback){
+        .hook = { .fire = fire, .pushes = true },
+        .process = self,
+        .future = f,
+        .op = op,
+        .kind = (uint8_t)kind,
+        .ends = (uint8_t)ends,
+    };
     list_init(&c->hook.link);
     list_init(&c->pending);
-    c->process = self;
-    c->future = f;
-    c->kind = kind;
-    c->ends = ends;
-    c->op = op;
 }
 
 /* ---- steps ---- */
@@ -261,7 +272,6 @@ static struct future *add_step(unsigned ends, struct future *f, struct process *
 
     init(c, STEP, ends, f, self, op);
     c->step = step;
-    c->result = result;
     future_discard_with(f, &result->promise);
     ask(c);
     return result;
@@ -286,7 +296,7 @@ struct future *future_repair(struct future *f, struct process *self, future_step
 
 void future_finally(struct future *f, struct process *self, future_last_f last, void *op)
 {
-    struct callback *c = mem_alloc(sizeof *c);
+    struct callback *c = spares_take(self->runtime, sizeof *c);
 
     init(c, LAST, ON_READY | ON_FAILED | ON_DISCARDED, f, self, op);
     c->last = last;
@@ -296,7 +306,7 @@ void future_finally(struct future *f, struct process *self, future_last_f last, 
 static void add_one_end(unsigned ends, struct future *f, struct process *self, future_last_f fn,
                         void *op)
 {
-    struct callback *c = mem_alloc(sizeof *c);
+    struct callback *c = spares_take(self->runtime, sizeof *c);
 
     init(c, ONE_END, ends, future_ref(f), self, op);
     c->last = fn;

@@ -37,6 +37,8 @@ struct future {
     struct promise promise;          /* holds one reference to the future while it lives */
     _Atomic enum future_state state; /* written under the lock, last */
     _Atomic bool discard;
+    bool abandoned;                 /* written before the state */
+    uint16_t size;                  /* of all with the room, at most, in spares */
     const struct future_type *type; /* NULL: known when it is READY */
     void *value;                    /* READY */
     struct error *error;            /* FAILED */

@@ -6,6 +6,7 @@
  *
  * A wake is a system call only when the loop sleeps: the loop says so in
  * `state` before it blocks, and whoever finds it asleep rings the eventfd.
+ * Where others wake it again and again at once, it lingers before it sleeps.
  * The deadline is a timerfd, set only when it must fire earlier than it is set
  * to (libevent's own precise timers cost a system call at every poll).  Both
  * descriptors are edge-triggered and never read.
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -21,6 +23,8 @@
 #include "base/check.h"
 #include "base/context.h"
 #include "base/memory.h"
+
+enum { LINGERS = 5000, SHORT_SLEEP = 30000 }; /* ns */
 
 /* ---- waking ---- */
 
@@ -246,16 +250,41 @@ void host_real_loop_async(struct loop *loop, void (*work)(void *), void (*done)(
 
 /* ---- the thread ---- */
 
-static void poll_once(struct real_loop *l)
+/* Whether somebody wakes us within the time that falling asleep and being woken
+ * would take; others may have the core meanwhile. */
+static void linger(struct real_loop *l)
+{
+    struct instant end = instant_add(host_real_now(l->loop.host), NANOSECONDS(LINGERS));
+
+    while (atomic_load_explicit(&l->state, memory_order_relaxed) == LOOP_AWAKE &&
+           instant_before(host_real_now(l->loop.host), end))
+        sched_yield();
+}
+
+/* False: there is something to do already. */
+static bool fall_asleep(struct real_loop *l)
 {
     int awake = LOOP_AWAKE;
-    int flags = EVLOOP_ONCE;
 
-    if (l->more || !atomic_compare_exchange_strong_explicit(
-                       &l->state, &awake, LOOP_ASLEEP, memory_order_acq_rel, memory_order_acquire))
-        flags |= EVLOOP_NONBLOCK;
-    CHECK(event_base_loop(l->base, flags) >= 0);
-    atomic_exchange_explicit(&l->state, LOOP_AWAKE, memory_order_acq_rel);
+    if (l->more)
+        return false;
+    if (l->lingers)
+        linger(l);
+    return atomic_compare_exchange_strong_explicit(&l->state, &awake, LOOP_ASLEEP,
+                                                   memory_order_acq_rel, memory_order_acquire);
+}
+
+static void poll_once(struct real_loop *l)
+{
+    bool sleeps = fall_asleep(l);
+    struct instant from = sleeps ? host_real_now(l->loop.host) : INSTANT_NEVER;
+    int was;
+
+    CHECK(event_base_loop(l->base, sleeps ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
+    was = atomic_exchange_explicit(&l->state, LOOP_AWAKE, memory_order_acq_rel);
+    if (sleeps)
+        l->lingers = was == LOOP_NOTIFIED &&
+                     instant_since(host_real_now(l->loop.host), from).ns < SHORT_SLEEP;
 }
 
 /* The done functions of all that was begun still run, and may begin more. */
@@ -272,6 +301,7 @@ static void finish(struct real_loop *l)
         pthread_mutex_lock(&l->lock);
     }
     host_real_stream_detach_all(l);
+    host_real_pipe_detach_all(l);
     host_real_watch_detach_all(l);
     l->finished = true;
     pthread_mutex_unlock(&l->lock);
@@ -327,6 +357,7 @@ static void init_loop(struct real_loop *l)
     pthread_cond_init(&l->changed, NULL);
     list_init(&l->posts);
     list_init(&l->streams);
+    list_init(&l->pipes);
     list_init(&l->listeners);
     list_init(&l->watches);
     list_init(&l->children);

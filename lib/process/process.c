@@ -2,9 +2,10 @@
  *
  * spawn gives a slot and a name and pushes the slot's first event, which makes
  * the process the slot's and calls initialize.  The end goes: lasts of futures,
- * finalize, the name, EXITED to those who are linked, the next generation, and
- * whoever waits.  Events that were pushed for an ended generation are dropped
- * when their turn comes.
+ * finalize, the name and with it the generation, EXITED to those who are linked,
+ * and whoever waits.  So who finds an id finds a process that has not ended, and
+ * who hears of an end may use the id again.  Events that were pushed for an ended
+ * generation are dropped when their turn comes.
  */
 #include "process/core.h"
 
@@ -19,7 +20,7 @@ struct process *process_current(void)
 {
     struct worker *w = worker_of_thread();
 
-    return w ? w->process : NULL;
+    return w && w->slot ? w->slot->process : NULL;
 }
 
 const struct pid *process_sender(struct process *self)
@@ -52,14 +53,10 @@ struct birth {
 static void birth_run(struct process *self UNUSED, struct event *e)
 {
     struct process *p = ((struct birth *)e)->process;
-    struct worker *w = worker_of_thread();
 
-    mem_free(e);
+    spares_put(e, sizeof(struct birth));
     p->slot->process = p;
-    p->slot->text = pid_format(&p->pid);
-    w->process = p;
-    w->context.actor = p->slot->text->bytes;
-    w->context.event = "initialize";
+    worker_of_thread()->context.event = "initialize";
     if (p->class->initialize)
         p->class->initialize(p);
 }
@@ -72,133 +69,59 @@ static void birth_drop(struct runtime *rt UNUSED, struct event *e UNUSED)
 
 static const struct event_type birth_event = { EVENT_DISPATCH, birth_run, birth_drop, NULL };
 
-struct id_counter {
-    UT_hash_handle hh;
-    uint64_t n;
-    char prefix[];
-};
-
-static struct slot *find_name(struct runtime *rt, const char *id, size_t length)
+static struct event *make_birth(struct runtime *rt, struct process *p)
 {
-    struct slot *s;
+    struct birth *birth = spares_take(rt, sizeof *birth);
 
-    HASH_FIND(hh, rt->names, id, length, s);
-    return s;
+    birth->event.type = &birth_event;
+    birth->process = p;
+    return &birth->event;
 }
 
-static struct id_counter *counter_of(struct runtime *rt, const char *prefix)
+static void prepare(struct process *p, struct slot *s, const struct process_class *class)
 {
-    struct id_counter *c;
-
-    HASH_FIND_STR(rt->counters, prefix, c);
-    if (!c) {
-        size_t size = strlen(prefix) + 1;
-
-        c = mem_alloc(sizeof *c + size);
-        memcpy(c->prefix, prefix, size);
-        HASH_ADD_KEYPTR(hh, rt->counters, c->prefix, size - 1, c);
-    }
-    return c;
-}
-
-/* "prefix(n)", by hand: vsnprintf would take as long as all else in a spawn. */
-static struct text *numbered_id(const char *prefix, uint64_t n)
-{
-    size_t length = strlen(prefix);
-    char id[PID_TEXT], digits[20];
-    int i = 0;
-
-    CHECK(length + sizeof digits + 2 < sizeof id);
-    memcpy(id, prefix, length);
-    id[length++] = '(';
-    do
-        digits[i++] = (char)('0' + n % 10);
-    while ((n /= 10) > 0);
-    while (i > 0)
-        id[length++] = digits[--i];
-    id[length++] = ')';
-    return text_create_n(id, length);
-}
-
-static struct text *unique_id(struct runtime *rt, const char *prefix)
-{
-    struct id_counter *c = counter_of(rt, prefix);
-
-    for (;;) {
-        struct text *id = numbered_id(prefix, ++c->n);
-
-        if (!find_name(rt, id->bytes, id->length))
-            return id;
-        text_unref(id);
-    }
-}
-
-void process_counters_release(struct runtime *rt)
-{
-    struct id_counter *c, *next;
-
-    HASH_ITER(hh, rt->counters, c, next)
-    {
-        HASH_DEL(rt->counters, c);
-        mem_free(c);
-    }
-}
-
-/* With the names lock held. */
-static struct slot *settle_in(struct runtime *rt, struct text *id)
-{
-    struct slot *s = slot_take_free(rt);
-
-    s->pid = (struct pid){
-        .runtime = rt,
-        .slot = s->index,
-        .generation = atomic_load_explicit(&s->generation, memory_order_relaxed),
-        .address = rt->address,
-        .id = id,
-    };
-    HASH_ADD_KEYPTR(hh, rt->names, id->bytes, id->length, s);
-    return s;
-}
-
-static void prepare(struct process *p, struct runtime *rt, struct slot *s,
-                    const struct process_class *class)
-{
-    p->pid = s->pid;
-    p->runtime = rt;
+    p->pid = slot_pid(s);
+    p->runtime = s->runtime;
     p->class = class;
     p->slot = s;
     p->handlers = NULL;
     p->routes = NULL;
+    p->delegations = NULL;
     list_init(&p->pending);
+}
+
+static bool is_taken(struct runtime *rt, const char *id)
+{
+    size_t length = strlen(id);
+
+    return names_find(rt, id, length, text_hash_bytes(id, length)) != NULL;
 }
 
 int process_spawn(struct runtime *rt, struct process *p, const struct process_class *class,
                   const char *id, struct pid *ret_pid, struct error *err)
 {
-    struct birth *birth;
-    struct worker *here;
+    bool from_outside = !worker_current(rt);
+    struct event *birth;
     struct slot *s;
 
     if (id && !pid_is_id(id, strlen(id)))
         return error_set(err, EINVAL, "'%.60s' is not a process id", id);
-    here = worker_current(rt);
-    birth = mem_alloc(sizeof *birth);
-    birth->event.type = &birth_event;
-    birth->process = p;
+    birth = make_birth(rt, p);
     pthread_mutex_lock(&rt->names_lock);
-    if (id && find_name(rt, id, strlen(id))) {
+    if (id && is_taken(rt, id)) {
         pthread_mutex_unlock(&rt->names_lock);
-        mem_free(birth);
+        spares_put(birth, sizeof(struct birth));
         return error_set(err, EEXIST, "there is a process '%.60s' already", id);
     }
-    s = settle_in(rt, id ? text_create(id) : unique_id(rt, class->name));
-    prepare(p, rt, s, class);
+    s = slot_take_free(rt);
+    names_add(rt, s, id ? text_create(id) : names_unique(rt, class->name));
+    prepare(p, s, class);
     if (ret_pid)
-        *ret_pid = pid_dup(&s->pid);
-    if (!here)
-        atomic_store_explicit(&s->home, worker_next(rt)->index, memory_order_relaxed);
+        *ret_pid = pid_dup(&p->pid);
+    if (from_outside)
+        atomic_store_explicit(&s->home, (uint16_t)worker_next(rt)->index, memory_order_relaxed);
     /* With the lock, so that nobody finds the name before this first event is queued. */
-    slot_push(rt, s->index, s->pid.generation, &birth->event);
+    slot_push(rt, s->index, p->pid.generation, birth);
     pthread_mutex_unlock(&rt->names_lock);
     return 0;
 }
@@ -225,10 +148,9 @@ static bool passes_filter(struct worker *w, struct process *p, struct event *e)
 
 static void leave(struct worker *w)
 {
-    w->process = NULL;
+    w->slot = NULL;
     w->sender = NULL;
     w->message = NULL;
-    w->context.actor = "";
     w->context.event = "";
 }
 
@@ -254,52 +176,26 @@ void process_deliver(struct worker *w, struct slot *s, struct event *e)
         e->type->drop(w->runtime, e);
         return;
     }
-    w->process = s->process; /* nobody yet, before the first event */
-    w->context.actor = s->process ? s->text->bytes : "";
+    w->slot = s;
     w->context.event = event_kind_name(e->type->kind);
-    worker_count_event(w);
+    worker_raise(&w->events);
     run(w, s->process, e);
     leave(w);
 }
 
 /* ---- the end ---- */
 
-static void forget_name(struct slot *s, struct pid *ret_pid, struct text **ret_text)
-{
-    struct runtime *rt = s->runtime;
-
-    pthread_mutex_lock(&rt->names_lock);
-    HASH_DEL(rt->names, s);
-    *ret_pid = s->pid;
-    *ret_text = s->text;
-    s->pid = (struct pid){ 0 };
-    s->text = NULL;
-    pthread_mutex_unlock(&rt->names_lock);
-}
-
-static void next_generation(struct slot *s)
-{
-    struct runtime *rt = s->runtime;
-    uint32_t next = atomic_load_explicit(&s->generation, memory_order_relaxed) + 1;
-
-    pthread_mutex_lock(&rt->names_lock);
-    /* Sequentially consistent, as is the count of waiting threads that is read next. */
-    atomic_store_explicit(&s->generation, next ? next : 1, memory_order_seq_cst);
-    slot_put_free(s);
-    pthread_mutex_unlock(&rt->names_lock);
-}
-
 static void finalize(struct worker *w, struct slot *s)
 {
     struct process *p = s->process;
     void *handlers, *routes;
 
-    w->process = p;
+    w->slot = s;
     w->sender = NULL;
     w->message = NULL;
-    w->context.actor = s->text->bytes;
     w->context.event = "finalize";
     future_end_process(p);
+    process_delegations_release(p);
     handlers = (void *)p->handlers;
     routes = (void *)p->routes;
     s->finalizing = true;
@@ -312,30 +208,57 @@ static void finalize(struct worker *w, struct slot *s)
     mem_free(routes);
 }
 
+static void next_generation(struct slot *s)
+{
+    uint32_t next = atomic_load_explicit(&s->generation, memory_order_relaxed) + 1;
+
+    /* Sequentially consistent, as is `awaited`: either we see that somebody waits, or he
+     * sees the next generation. */
+    atomic_store_explicit(&s->generation, next ? next : 1, memory_order_seq_cst);
+}
+
+static void free_slot(struct slot *s)
+{
+    pthread_mutex_lock(&s->runtime->names_lock);
+    slot_put_free(s);
+    pthread_mutex_unlock(&s->runtime->names_lock);
+}
+
 void process_end(struct worker *w, struct slot *s)
 {
     struct runtime *rt = s->runtime;
-    struct text *text;
-    struct pid pid;
+    struct pid pid = slot_pid(s);
+    bool has_links, is_awaited;
 
     finalize(w, s);
-    forget_name(s, &pid, &text);
-    process_links_end(s, &pid);
+    has_links = s->links != NULL;
+    pthread_mutex_lock(&rt->names_lock);
+    names_remove(s); /* pid has the id now */
     next_generation(s);
-    runtime_changed(rt);
+    is_awaited = atomic_load_explicit(&s->awaited, memory_order_seq_cst);
+    if (is_awaited)
+        atomic_store_explicit(&s->awaited, false, memory_order_relaxed);
+    if (!has_links)
+        slot_put_free(s);
+    pthread_mutex_unlock(&rt->names_lock);
+    if (has_links) {
+        process_links_end(s, &pid);
+        free_slot(s);
+    }
+    if (is_awaited)
+        host_notify(rt->host);
     pid_release(&pid);
-    text_unref(text);
 }
 
 static void terminate_run(struct process *self, struct event *e)
 {
-    mem_free(e);
+    spares_put(e, sizeof *e);
     process_end(worker_of_thread(), self->slot);
 }
 
 static void terminate_drop(struct runtime *rt UNUSED, struct event *e)
 {
-    mem_free(e);
+    spares_put(e, sizeof *e);
 }
 
 static void terminate_describe(const struct event *e UNUSED, struct event_info *info UNUSED) {}
@@ -356,7 +279,7 @@ void process_terminate(const struct pid *pid, enum terminate when)
         return;
     if (when == TERMINATE_NOW)
         atomic_store_explicit(&s->terminate, generation, memory_order_release);
-    e = mem_alloc(sizeof *e); /* also what brings the slot to its turn */
+    e = spares_take(pid->runtime, sizeof *e); /* also what brings the slot to its turn */
     e->type = &terminate_event;
     slot_push(pid->runtime, index, generation, e);
 }
@@ -373,10 +296,12 @@ static bool is_gone(void *arg)
 
 bool process_wait(const struct pid *pid, struct duration timeout)
 {
-    struct pid slot = *pid; /* borrowed: pid may be inside the process that ends */
+    struct pid waited = *pid; /* borrowed: pid may be inside the process that ends */
+    struct runtime *rt = pid->runtime;
 
     CHECK(!process_current());
-    if (!pid->runtime)
+    if (!rt || is_gone(&waited))
         return true;
-    return runtime_wait_for(pid->runtime, is_gone, &slot, timeout);
+    atomic_store_explicit(&slot_get(rt, pid->slot)->awaited, true, memory_order_seq_cst);
+    return host_wait(rt->host, is_gone, &waited, instant_add(host_now(rt->host), timeout));
 }

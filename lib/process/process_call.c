@@ -19,6 +19,7 @@ struct call_event {
     struct event event;
     process_call_f fn;
     process_release_f release;
+    size_t size; /* of all */
     alignas(16) char args[];
 };
 
@@ -26,7 +27,7 @@ static void call_finish(struct call_event *e)
 {
     if (e->release)
         e->release(e->args);
-    mem_free(e);
+    spares_put(e, e->size);
 }
 
 static void call_run(struct process *self, struct event *event)
@@ -46,14 +47,15 @@ static void describe(const struct event *e UNUSED, struct event_info *info UNUSE
 
 static const struct event_type call_event = { EVENT_DISPATCH, call_run, call_drop, describe };
 
-static struct event *make_call(process_call_f fn, const void *args, size_t size,
+static struct event *make_call(struct runtime *rt, process_call_f fn, const void *args, size_t size,
                                process_release_f release)
 {
-    struct call_event *e = mem_alloc(sizeof *e + size);
+    struct call_event *e = spares_take(rt, sizeof *e + size);
 
     e->event.type = &call_event;
     e->fn = fn;
     e->release = release;
+    e->size = sizeof *e + size;
     if (size > 0)
         memcpy(e->args, args, size);
     return &e->event;
@@ -107,9 +109,8 @@ static struct runtime *runtime_of(const struct pid *to)
     return self ? self->runtime : NULL;
 }
 
-static void push(const struct pid *to, struct event *e)
+static void push(struct runtime *rt, const struct pid *to, struct event *e)
 {
-    struct runtime *rt = runtime_of(to);
     uint32_t slot, generation;
 
     if (process_find_slot(rt, to, &slot, &generation))
@@ -121,7 +122,9 @@ static void push(const struct pid *to, struct event *e)
 void process_dispatch(const struct pid *to, process_call_f fn, const void *args, size_t size,
                       process_release_f release)
 {
-    push(to, make_call(fn, args, size, release));
+    struct runtime *rt = runtime_of(to);
+
+    push(rt, to, make_call(rt, fn, args, size, release));
 }
 
 struct future *process_call(const struct pid *to, process_ask_f fn, const void *args, size_t size,
@@ -138,7 +141,7 @@ struct future *process_call(const struct pid *to, process_ask_f fn, const void *
     if (size > 0)
         memcpy(e->args, args, size);
     f = promise_future(e->promise);
-    push(to, &e->event);
+    push(runtime_of(to), to, &e->event);
     return f;
 }
 
@@ -147,8 +150,8 @@ struct future *process_call(const struct pid *to, process_ask_f fn, const void *
 struct timer process_delay(const struct pid *to, struct duration d, process_call_f fn,
                            const void *args, size_t size, process_release_f release)
 {
-    struct event *e = make_call(fn, args, size, release);
     struct runtime *rt = runtime_of(to);
+    struct event *e = make_call(rt, fn, args, size, release);
     uint32_t slot, generation;
 
     if (process_find_slot(rt, to, &slot, &generation))

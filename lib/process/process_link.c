@@ -7,6 +7,8 @@
  */
 #include "process/core.h"
 
+#include <uthash.h>
+
 #include "base/check.h"
 #include "base/memory.h"
 
@@ -16,6 +18,21 @@ struct local_link {
     uint64_t key;
     struct pid pid;
 };
+
+/* Of one process, once it has any. */
+struct links {
+    struct local_link *linkers, *linked; /* who watches it, whom it watches; local ones */
+    bool remote;                         /* it watches somebody elsewhere, too */
+};
+
+static struct links *links_of(struct process *p)
+{
+    struct slot *s = p->slot;
+
+    if (!s->links)
+        s->links = mem_alloc(sizeof *s->links);
+    return s->links;
+}
 
 static uint64_t key_of(const struct pid *pid)
 {
@@ -83,7 +100,7 @@ static void free_event(struct event *event)
 
 static void link_run(struct process *self, struct event *event)
 {
-    add(&self->slot->linkers, &((struct link_event *)event)->linker);
+    add(&links_of(self)->linkers, &((struct link_event *)event)->linker);
     free_event(event);
 }
 
@@ -97,7 +114,7 @@ static void link_drop(struct runtime *rt UNUSED, struct event *event)
 
 static void unlink_run(struct process *self, struct event *event)
 {
-    remove_key(&self->slot->linkers, &((struct link_event *)event)->linker);
+    remove_key(&links_of(self)->linkers, &((struct link_event *)event)->linker);
     free_event(event);
 }
 
@@ -111,7 +128,7 @@ static void exited_run(struct process *self, struct event *event)
     struct link_event *e = (struct link_event *)event;
 
     if (e->peer.runtime == self->runtime)
-        remove_key(&self->slot->linked, &e->peer);
+        remove_key(&links_of(self)->linked, &e->peer);
     if (self->class->exited)
         self->class->exited(self, &e->peer);
     free_event(event);
@@ -139,13 +156,15 @@ static void link_here(struct process *self, const struct pid *peer)
 {
     struct runtime *rt = self->runtime;
     struct pid local = *peer; /* borrows the id */
+    uint32_t slot;
 
-    if (!process_find_slot(rt, peer, &local.slot, &local.generation)) {
+    if (!process_find_slot(rt, peer, &slot, &local.generation)) {
         process_deliver_exited(&self->pid, peer);
         return;
     }
     local.runtime = rt;
-    if (add(&self->slot->linked, &local))
+    local.slot = slot;
+    if (add(&links_of(self)->linked, &local))
         push(&link_event, &local, &self->pid, &local);
 }
 
@@ -161,26 +180,28 @@ void process_link(struct process *self, const struct pid *peer, enum link_mode m
     } else if (!worker_of_thread()->loop) { /* the runtime is being destroyed */
         process_deliver_exited(&self->pid, peer);
     } else {
-        self->slot->linked_remote = true;
+        links_of(self)->remote = true;
         network_link(rt->network, &self->pid, peer, mode);
     }
 }
 
 void process_links_end(struct slot *s, const struct pid *pid)
 {
+    struct links *links = s->links;
     struct local_link *l, *next;
 
-    HASH_ITER(hh, s->linkers, l, next)
+    HASH_ITER(hh, links->linkers, l, next)
     {
         process_deliver_exited(&l->pid, pid);
-        discard(&s->linkers, l);
+        discard(&links->linkers, l);
     }
-    HASH_ITER(hh, s->linked, l, next)
+    HASH_ITER(hh, links->linked, l, next)
     {
         push(&unlink_event, &l->pid, pid, &l->pid);
-        discard(&s->linked, l);
+        discard(&links->linked, l);
     }
-    if (s->linked_remote && !atomic_load(&s->runtime->stopping))
+    if (links->remote && !atomic_load(&s->runtime->stopping))
         network_unlink_all(s->runtime->network, pid);
-    s->linked_remote = false;
+    mem_free(links);
+    s->links = NULL;
 }

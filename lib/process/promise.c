@@ -1,4 +1,5 @@
 /* promise.c - the producers' side: how futures begin, end and follow each other */
+#include "process/core.h"
 #include "process/future_private.h"
 
 #include <stdarg.h>
@@ -14,14 +15,17 @@ const struct future_type future_nothing = { "nothing", 0, NULL };
 
 static struct future *create(const struct future_type *type, uint32_t references, size_t extra)
 {
-    struct future *f = mem_alloc(sizeof *f + (type ? type->size : extra));
+    size_t size = sizeof(struct future) + (type ? type->size : extra);
+    struct future *f = spares_take(NULL, size);
 
+    memset(f, 0, sizeof *f);
+    f->size = size < UINT16_MAX ? (uint16_t)size : UINT16_MAX;
     atomic_init(&f->ref.count, references);
     ref_init(&f->promise.ref);
     atomic_init(&f->state, FUTURE_PENDING);
     atomic_init(&f->discard, false);
     f->type = type;
-    pthread_mutex_init(&f->lock, NULL);
+    f->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     list_init(&f->hooks);
     return f;
 }
@@ -55,8 +59,10 @@ void promise_unref(struct promise *p)
     if (!p || !future_put(&p->ref))
         return;
     f = promise_owner(p);
-    if (future_state(f) == FUTURE_PENDING) /* abandoned */
+    if (future_state(f) == FUTURE_PENDING) {
+        f->abandoned = true;
         promise_discard(p);
+    }
     future_unref(f);
 }
 

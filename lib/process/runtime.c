@@ -15,6 +15,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "process/http_access.h"
+#include "process/http_connection.h"
+#include "process/process_list.h"
+#include "process/proto.h"
+#include "process/tls_private.h"
 
 static const struct process_class executor_class = { "__executor__", NULL, NULL, NULL };
 
@@ -28,6 +33,8 @@ static const struct process_class executor_class = { "__executor__", NULL, NULL,
 
 static void fill_in(struct runtime_options *o)
 {
+    static const struct proto_limits limits = PROTO_LIMITS;
+
     if (!o->bind.ip && !o->bind_any)
         o->bind.ip = 0x7f000001;
     DEFAULT(version, PACKAGE_VERSION);
@@ -37,6 +44,16 @@ static void fill_in(struct runtime_options *o)
     DEFAULT(max_output_bytes, (size_t)256 << 20);
     DEFAULT(max_mailbox_events, 100000);
     DEFAULT(head_timeout.ns, SECONDS(60).ns);
+    DEFAULT(max_headers, 256);
+    DEFAULT(max_fields, 10000);
+    DEFAULT(max_pipelined, 128);
+    DEFAULT(max_requests, 262144);
+    DEFAULT(max_metrics, 100000);
+    DEFAULT(max_message_depth, limits.depth);
+    DEFAULT(max_message_elements, limits.count);
+    DEFAULT(max_listed_events, 100);
+    DEFAULT(max_listed_body, 1024);
+    DEFAULT(max_listed_bytes, 8 << 20);
 }
 
 static struct instant log_clock(void *arg)
@@ -57,6 +74,7 @@ static struct runtime *allocate(struct host *host, const struct runtime_options 
     pthread_mutex_init(&rt->names_lock, NULL);
     pthread_mutex_init(&rt->filter_lock, NULL);
     list_init(&rt->resolutions);
+    spares_depot_init(&rt->spares);
     rt->timers = timers_create(rt);
     if (!rt->options.log) {
         rt->own_log = log_create(NULL, NULL, log_clock, rt);
@@ -85,6 +103,11 @@ static int start(struct runtime *rt, struct error *err)
 
     worker_start_all(rt, n > 0 ? n : 1);
     rt->metrics = metrics_create(rt);
+    rt->http_access = http_access_create();
+    rt->process_list = process_list_create(rt);
+    if (rt->options.tls && !(rt->tls = tls_create(rt, rt->options.tls, err)))
+        return error_wrap(err, "TLS");
+    rt->options.tls = NULL; /* the caller's */
     rt->network = network_create(rt);
     rt->http_server = http_server_create(rt, rt->options.bind, &bound, err);
     if (!rt->http_server)
@@ -92,7 +115,11 @@ static int start(struct runtime *rt, struct error *err)
     rt->address = advertised(&rt->options, bound);
     if (process_spawn(rt, &rt->executor, &executor_class, executor_class.name, NULL, err) < 0)
         return -1;
-    return builtins_spawn(rt, err);
+    if (builtins_spawn(rt, err) < 0 ||
+        (rt->options.prepare && rt->options.prepare(rt, rt->options.prepare_arg, err) < 0))
+        return -1;
+    http_server_open(rt->http_server);
+    return 0;
 }
 
 struct runtime *runtime_create(struct host *host, const struct runtime_options *options,
@@ -106,32 +133,32 @@ struct runtime *runtime_create(struct host *host, const struct runtime_options *
     return NULL;
 }
 
-/* The youngest process, by its slot. */
-static struct slot *youngest(struct runtime *rt, uint32_t *ret_generation)
+/* False: there is none left. */
+static bool find_youngest(struct runtime *rt, struct pid *ret_pid)
 {
-    struct slot *s = NULL;
+    struct slot *s;
 
     pthread_mutex_lock(&rt->names_lock);
-    if (rt->names) {
-        s = ELMT_FROM_HH(rt->names->hh.tbl, rt->names->hh.tbl->tail);
-        *ret_generation = s->pid.generation;
-    }
+    s = slot_numbered(rt, rt->names.youngest);
+    if (s)
+        *ret_pid = slot_pid(s);
+    if (s)
+        text_ref(s->id);
     pthread_mutex_unlock(&rt->names_lock);
-    return s;
+    return s != NULL;
 }
 
 static void end_processes(struct runtime *rt)
 {
-    struct slot *s;
-    uint32_t generation;
+    struct pid pid;
 
-    while ((s = youngest(rt, &generation))) {
-        struct pid pid = pid_dup(&s->pid);
+    while (find_youngest(rt, &pid)) {
+        struct slot *s = slot_get(rt, pid.slot);
 
         process_terminate(&pid, TERMINATE_NOW);
-        pid_release(&pid);
-        while (atomic_load(&s->generation) == generation)
+        while (atomic_load(&s->generation) == pid.generation)
             worker_run_stopped(rt);
+        pid_release(&pid);
     }
 }
 
@@ -151,7 +178,8 @@ static void free_all(struct runtime *rt)
     worker_free_all(rt);
     timers_destroy(rt->timers);
     runtime_names_release(rt);
-    process_counters_release(rt);
+    spares_depot_release(&rt->spares);
+    process_unknown_release(rt);
     pthread_mutex_destroy(&rt->names_lock);
     pthread_mutex_destroy(&rt->filter_lock);
     if (rt->own_log)
@@ -177,6 +205,9 @@ void runtime_destroy(struct runtime *rt)
     if (rt->network)
         network_destroy(rt->network);
     run_rest(rt);
+    process_list_destroy(rt->process_list);
+    http_access_destroy(rt->http_access);
+    tls_destroy(rt->tls);
     if (rt->metrics)
         metrics_destroy(rt->metrics);
     context_set(before);
@@ -237,6 +268,21 @@ struct metrics *runtime_metrics(struct runtime *rt)
     return rt->metrics;
 }
 
+struct http_access *runtime_http_access(struct runtime *rt)
+{
+    return rt->http_access;
+}
+
+struct tls *runtime_tls(struct runtime *rt)
+{
+    return rt->tls;
+}
+
+const char *runtime_scheme(const struct runtime *rt)
+{
+    return rt->tls ? "https" : "http";
+}
+
 const struct runtime_options *runtime_get_options(const struct runtime *rt)
 {
     return &rt->options;
@@ -272,11 +318,15 @@ void runtime_clock_resume(struct runtime *rt)
     timers_resume(rt->timers);
 }
 
+/* Nothing to do, no timer due, nothing in the helpers' hands; and nothing has
+ * begun while we looked at one after the other. */
 static bool is_settled(void *arg)
 {
     struct runtime *rt = arg;
+    uint64_t before, after;
 
-    return worker_all_still(rt) && !timers_has_due(rt->timers) && worker_all_still(rt);
+    return worker_all_still(rt, &before) && !timers_has_due(rt->timers) &&
+           !worker_has_helpers(rt) && worker_all_still(rt, &after) && before == after;
 }
 
 bool runtime_clock_settle(struct runtime *rt, struct duration timeout)
@@ -330,6 +380,11 @@ void runtime_set_filter(struct runtime *rt, runtime_filter_f filter, void *arg)
 static uint64_t read_count(const _Atomic uint64_t *n)
 {
     return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+void runtime_inject_exited(const struct pid *to, const struct pid *peer)
+{
+    process_deliver_exited(to, peer);
 }
 
 void runtime_counts(struct runtime *rt, struct runtime_counts *ret_counts)

@@ -12,11 +12,13 @@
 
 static bool find_locked(struct runtime *rt, const char *id, struct pid *ret_pid)
 {
-    struct slot *s;
+    size_t length = strlen(id);
+    struct slot *s = names_find(rt, id, length, text_hash_bytes(id, length));
 
-    HASH_FIND(hh, rt->names, id, strlen(id), s);
-    if (s)
-        *ret_pid = pid_dup(&s->pid);
+    if (s) {
+        *ret_pid = slot_pid(s);
+        text_ref(s->id);
+    }
     return s != NULL;
 }
 
@@ -33,9 +35,14 @@ bool runtime_find(struct runtime *rt, const char *id, struct pid *ret_pid)
 void runtime_each_process(struct runtime *rt,
                           void (*see)(void *arg, const struct pid *pid, size_t events), void *arg)
 {
+    struct slot *s;
+
     pthread_mutex_lock(&rt->names_lock);
-    for (struct slot *s = rt->names; s; s = s->hh.next)
-        see(arg, &s->pid, process_backlog(rt, s->index));
+    for (uint32_t i = rt->names.oldest; (s = slot_numbered(rt, i)); i = s->younger) {
+        struct pid pid = slot_pid(s);
+
+        see(arg, &pid, process_backlog(rt, s->index));
+    }
     pthread_mutex_unlock(&rt->names_lock);
 }
 
@@ -206,5 +213,6 @@ void runtime_names_stop(struct runtime *rt)
 
 void runtime_names_release(struct runtime *rt)
 {
+    names_release(rt);
     pid_release(&rt->delegate);
 }

@@ -19,8 +19,11 @@
 struct buffer;
 struct event;
 struct network;
+struct http_request;
+struct http_access;
 struct http_server;
 struct metrics;
+struct tls;
 struct worker;
 
 /* ---- events ---- */
@@ -33,12 +36,31 @@ struct event_type {
     void (*describe)(const struct event *e, struct event_info *info);
 };
 
+struct event_link {
+    _Atomic(struct event_link *) next;
+};
+
 /* First member of every event. */
 struct event {
-    _Atomic(struct event *) next;
+    union {
+        struct event_link link; /* in a mailbox */
+        uint32_t created;       /* of a timer's, while it waits */
+    };
     const struct event_type *type;
     uint32_t generation;
     uint32_t slot; /* of a timer's, while it waits */
+};
+
+/* Memory of a few hundred bytes for what comes and goes (spares.c), from any thread.
+ * What is taken holds anything; it is put back with the size it was taken with.  rt
+ * NULL: from a thread that is no worker it is malloc's. */
+void *spares_take(struct runtime *rt, size_t size);
+void spares_put(void *spare, size_t size);
+
+/* Events that nobody has yet; all zeros: none. */
+struct event_batch {
+    struct event_link *first, *last;
+    uint32_t n;
 };
 
 /* Takes e.  Any thread. */
@@ -52,6 +74,7 @@ struct worker *worker_next(struct runtime *rt);
 struct loop *worker_loop(struct worker *w);
 unsigned worker_count(const struct runtime *rt);
 struct worker *worker_get(struct runtime *rt, unsigned i);
+unsigned worker_index(const struct worker *w);
 
 /* Runs fn(arg) on the worker's thread, soon.  Any thread.  Runs also when the
  * runtime is being destroyed. */
@@ -72,6 +95,8 @@ struct network *runtime_network(struct runtime *rt); /* network.c: outgoing conn
 struct http_server *
 runtime_http_server(struct runtime *rt); /* http_server.c: accepted connections */
 struct metrics *runtime_metrics(struct runtime *rt);
+struct tls *runtime_tls(struct runtime *rt); /* tls.c; NULL: everything is plain */
+struct http_access *runtime_http_access(struct runtime *rt); /* http_access.h */
 const struct runtime_options *
 runtime_get_options(const struct runtime *rt); /* defaults filled in */
 bool runtime_get_delegate(struct runtime *rt, struct pid *ret_pid);
@@ -81,6 +106,9 @@ void network_destroy(struct network *n); /* after the workers' loops have stoppe
 /* Packs the message before it returns; dropped when the connection cannot be made. */
 void network_send(struct network *n, const struct pid *from, const struct pid *to,
                   const ProtobufCMessage *msg);
+/* The same for a body that is in bytes already, of protobuf or JSON. */
+void network_send_bytes(struct network *n, const struct pid *from, const struct pid *to,
+                        const char *name, const void *body, size_t size, bool json);
 /* One EXITED event to `linker` when the persistent connection to peer's address
  * ends or cannot be made. */
 void network_link(struct network *n, const struct pid *linker, const struct pid *peer,
@@ -103,9 +131,15 @@ int metrics_spawn(struct runtime *rt, struct error *err); /* serves them */
  * that it installed under the name. */
 bool process_deliver_bytes(struct runtime *rt, const char *id, const struct pid *from,
                            const char *name, const void *body, size_t size);
-/* The same for one that runtime_find has found before: false when it is gone. */
-bool process_deliver_bytes_to(const struct pid *to, const struct pid *from, const char *name,
-                              const void *body, size_t size);
+/* For one that runtime_find has found before, and that is not gone: many of them, which
+ * are delivered together. */
+bool process_is_there(const struct pid *pid);
+void process_gather_bytes(struct event_batch *batch, const struct pid *to, const struct pid *from,
+                          const char *name, const void *body, size_t size);
+void process_deliver_gathered(struct event_batch *batch, const struct pid *to);
+/* One in JSON, the body of a request: takes r's reference of the hands, and answers it. */
+void process_deliver_json(const struct pid *to, const struct pid *from, const char *name,
+                          struct http_request *r);
 void process_deliver_exited(const struct pid *linker, const struct pid *peer);
 /* How many events wait for the process; for backpressure. */
 size_t process_backlog(struct runtime *rt, uint32_t slot);

@@ -13,7 +13,9 @@
 #include "process/core.h"
 
 #include "base/check.h"
+#include "base/compiler.h"
 #include "base/memory.h"
+#include "process/process_list.h"
 
 /* ---- the table ---- */
 
@@ -33,6 +35,22 @@ struct slot *slot_get(struct runtime *rt, uint32_t index)
 
     /* Acquire: what slot_take_free made of the chunk. */
     return atomic_load_explicit(&rt->chunks[chunk], memory_order_acquire) + offset;
+}
+
+struct slot *slot_numbered(struct runtime *rt, uint32_t number)
+{
+    return number > 0 ? slot_get(rt, number - 1) : NULL;
+}
+
+struct pid slot_pid(const struct slot *s)
+{
+    return (struct pid){
+        .runtime = s->runtime,
+        .slot = s->index,
+        .generation = atomic_load_explicit(&s->generation, memory_order_relaxed),
+        .address = s->runtime->address,
+        .id = s->id,
+    };
 }
 
 static void init(struct slot *s, struct runtime *rt, uint32_t index)
@@ -55,8 +73,7 @@ struct slot *slot_take_free(struct runtime *rt)
     unsigned chunk;
 
     if (s) {
-        rt->free_slots = s->next_free;
-        s->next_free = NULL;
+        rt->free_slots = slot_numbered(rt, s->next);
         return s;
     }
     CHECK(rt->slots_used < UINT32_MAX / 2);
@@ -74,7 +91,7 @@ struct slot *slot_take_free(struct runtime *rt)
 
 void slot_put_free(struct slot *s)
 {
-    s->next_free = s->runtime->free_slots;
+    s->next = slot_number(s->runtime->free_slots);
     s->runtime->free_slots = s;
 }
 
@@ -88,41 +105,55 @@ void slot_release_all(struct runtime *rt)
 
 /* ---- the mailbox ---- */
 
-static void append(struct slot *s, struct event *e)
+/* first to last are linked already. */
+static void append_all(struct slot *s, struct event_link *first, struct event_link *last)
 {
-    struct event *before;
+    struct event_link *before;
 
-    atomic_store_explicit(&e->next, NULL, memory_order_relaxed);
-    /* Release: the event's content; acquire: so that the link below is made on
+    atomic_store_explicit(&last->next, NULL, memory_order_relaxed);
+    /* Release: the events' content; acquire: so that the link below is made on
      * an event that its producer has finished. */
-    before = atomic_exchange_explicit(&s->tail, e, memory_order_acq_rel);
-    atomic_store_explicit(&before->next, e, memory_order_release);
+    before = atomic_exchange_explicit(&s->tail, last, memory_order_acq_rel);
+    atomic_store_explicit(&before->next, first, memory_order_release);
 }
 
-static struct event *next_of(struct event *e)
+static void append(struct slot *s, struct event_link *link)
 {
-    return atomic_load_explicit(&e->next, memory_order_acquire);
+    append_all(s, link, link);
+}
+
+static struct event_link *next_of(struct event_link *link)
+{
+    return atomic_load_explicit(&link->next, memory_order_acquire);
 }
 
 /* NULL: the next event is being linked at this moment. */
 static struct event *take(struct slot *s)
 {
-    struct event *e = s->head, *next = next_of(e);
+    struct event_link *first = s->head, *next = next_of(first);
 
-    if (e == &s->stub) {
+    if (first == &s->stub) {
         if (!next)
             return NULL;
-        s->head = e = next;
-        next = next_of(e);
+        s->head = first = next;
+        next = next_of(first);
     }
-    if (!next && e == atomic_load_explicit(&s->tail, memory_order_acquire)) {
-        append(s, &s->stub); /* so that e, the last one, can be let go */
-        next = next_of(e);
+    if (!next && first == atomic_load_explicit(&s->tail, memory_order_acquire)) {
+        append(s, &s->stub); /* so that the last one can be let go */
+        next = next_of(first);
     }
     if (!next)
         return NULL;
     s->head = next;
-    return e;
+    return container_of(first, struct event, link);
+}
+
+static void raise_pending(struct slot *s, uint32_t n)
+{
+    /* Release: the push is seen by who sees the count; acquire: the turn that
+     * was given back is seen by who gives it on. */
+    if (atomic_fetch_add_explicit(&s->pending, n, memory_order_acq_rel) == 0)
+        worker_enqueue(s);
 }
 
 void slot_push(struct runtime *rt, uint32_t slot, uint32_t generation, struct event *e)
@@ -130,11 +161,35 @@ void slot_push(struct runtime *rt, uint32_t slot, uint32_t generation, struct ev
     struct slot *s = slot_get(rt, slot);
 
     e->generation = generation;
-    append(s, e);
-    /* Release: the push is seen by who sees the count; acquire: the turn that
-     * was given back is seen by who gives it on. */
-    if (atomic_fetch_add_explicit(&s->pending, 1, memory_order_acq_rel) == 0)
-        worker_enqueue(s);
+    append(s, &e->link);
+    raise_pending(s, 1);
+}
+
+void event_batch_add(struct event_batch *b, struct event *e)
+{
+    if (b->n++ == 0)
+        b->first = &e->link;
+    else
+        atomic_store_explicit(&b->last->next, &e->link, memory_order_relaxed);
+    b->last = &e->link;
+}
+
+void slot_push_batch(struct runtime *rt, uint32_t slot, struct event_batch *b)
+{
+    struct slot *s = slot_get(rt, slot);
+
+    if (b->n == 0)
+        return;
+    append_all(s, b->first, b->last);
+    raise_pending(s, b->n);
+    b->n = 0;
+}
+
+void slot_each_event(struct slot *s, bool (*see)(void *arg, const struct event *e), void *arg)
+{
+    for (struct event_link *l = s->head; l; l = next_of(l))
+        if (l != &s->stub && !see(arg, container_of(l, struct event, link)))
+            return;
 }
 
 /* ---- the turn ---- */
@@ -147,10 +202,12 @@ static bool is_to_end(struct slot *s)
 
 unsigned slot_run(struct slot *s, struct worker *w, unsigned max)
 {
-    size_t available = atomic_load_explicit(&s->pending, memory_order_acquire);
-    size_t taken = 0;
+    uint32_t available = atomic_load_explicit(&s->pending, memory_order_acquire);
+    uint32_t taken = 0;
 
-    atomic_store_explicit(&s->home, w->index, memory_order_relaxed);
+    atomic_store_explicit(&s->home, (uint16_t)w->index, memory_order_relaxed);
+    if (atomic_load_explicit(&s->runtime->is_listed, memory_order_relaxed))
+        process_list_look(s);
     while (taken < max && taken < available) {
         struct event *e;
 
@@ -165,6 +222,6 @@ unsigned slot_run(struct slot *s, struct worker *w, unsigned max)
     if (atomic_fetch_sub_explicit(&s->pending, taken, memory_order_acq_rel) > taken)
         worker_requeue(w, s);
     else
-        atomic_fetch_add_explicit(&w->ended, 1, memory_order_release);
-    return (unsigned)taken;
+        worker_raise(&w->ended);
+    return taken;
 }

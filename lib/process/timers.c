@@ -1,8 +1,8 @@
 /* timers.c - one clock and one heap of timers for a runtime
  *
  * The heap has four children to a node and is ordered by deadline and then by
- * the order of creation.  Its items name the timers, which lie in an array and
- * hold the event that waits to be pushed.
+ * the order of creation.  Its items name their entries in an array, which hold the
+ * events that wait to be pushed: 24 bytes for a timer besides its event.
  *
  * Cancelling gives the event back at once and leaves the rest where it is, as a
  * dead timer: most timers are cancelled, and to take one out of the middle of
@@ -20,16 +20,15 @@
 
 enum { CHILDREN = 4, FEW = 64 };
 
-struct entry {
-    struct event *event; /* NULL: dead, or free */
-    union {
-        uint64_t created;   /* counts up: the order of creation */
-        uint64_t next_free; /* index + 1; 0: there is none */
-    };
+/* A living one has its event, a dead one NULL, a free one the next that is free. */
+union entry {
+    struct event *event;
+    uintptr_t next_free; /* odd, as no address is: (index + 1) * 2 + 1; 1: there is none */
 };
 
 struct item {
     struct instant deadline; /* in the runtime's time */
+    uint32_t created;        /* counts up, and round: the order of creation */
     uint32_t entry;
 };
 
@@ -39,10 +38,10 @@ struct timers {
     pthread_mutex_t lock; /* guards all below; held while events are pushed */
     struct item *heap;
     size_t n, dead; /* items, the dead ones included */
-    struct entry *entries;
+    union entry *entries;
     size_t n_entries, capacity; /* of the heap, too: there are never more items than entries */
-    uint64_t free;              /* as next_free */
-    uint64_t created;           /* timers, ever */
+    uintptr_t free;             /* as next_free */
+    uint32_t created;           /* timers, ever */
     bool paused;
     struct instant stands_at; /* while paused */
     struct duration ahead;    /* of the host's clock, while it runs */
@@ -61,11 +60,11 @@ static struct instant now(struct timers *t)
 
 static uint32_t entry_take(struct timers *t)
 {
-    uint64_t free = t->free;
+    uint32_t i = (uint32_t)(t->free / 2);
 
-    if (free > 0) {
-        t->free = t->entries[free - 1].next_free;
-        return (uint32_t)(free - 1);
+    if (i > 0) {
+        t->free = t->entries[i - 1].next_free;
+        return i - 1;
     }
     if (t->n_entries == t->capacity) {
         t->capacity = t->capacity ? t->capacity * 2 : FEW;
@@ -78,35 +77,41 @@ static uint32_t entry_take(struct timers *t)
 
 static void entry_put(struct timers *t, uint32_t i)
 {
-    t->entries[i] = (struct entry){ .event = NULL, .next_free = t->free };
-    t->free = i + UINT64_C(1);
+    t->entries[i].next_free = t->free;
+    t->free = ((uintptr_t)i + 1) * 2 + 1;
+}
+
+static bool is_alive(const struct timers *t, uint32_t i)
+{
+    return t->entries[i].event && t->entries[i].next_free % 2 == 0;
 }
 
 /* What users hold: never 0, and another one for the next timer in the entry. */
 static uint64_t id_of(const struct timers *t, uint32_t i)
 {
-    return t->entries[i].created << 32 | (i + UINT64_C(1));
+    return (uint64_t)t->entries[i].event->created << 32 | (i + UINT64_C(1));
 }
 
-static struct entry *entry_find(struct timers *t, uint64_t id)
+static union entry *entry_find(struct timers *t, uint64_t id)
 {
     uint32_t i = (uint32_t)id - 1;
 
-    return i < t->n_entries && t->entries[i].event && id_of(t, i) == id ? &t->entries[i] : NULL;
+    return i < t->n_entries && is_alive(t, i) && id_of(t, i) == id ? &t->entries[i] : NULL;
 }
 
 /* ---- the heap; with the lock held ---- */
 
-static bool before(const struct timers *t, struct item a, struct item b)
+/* Of two that are due at the same instant, 2^31 others were not created between them. */
+static bool before(struct item a, struct item b)
 {
     if (a.deadline.ns != b.deadline.ns)
         return a.deadline.ns < b.deadline.ns;
-    return t->entries[a.entry].created < t->entries[b.entry].created;
+    return (int32_t)(a.created - b.created) < 0;
 }
 
 static void rise(struct timers *t, size_t i, struct item item)
 {
-    while (i > 0 && before(t, item, t->heap[(i - 1) / CHILDREN])) {
+    while (i > 0 && before(item, t->heap[(i - 1) / CHILDREN])) {
         t->heap[i] = t->heap[(i - 1) / CHILDREN];
         i = (i - 1) / CHILDREN;
     }
@@ -121,9 +126,9 @@ static void sink(struct timers *t, size_t i, struct item item)
         size_t end = child + CHILDREN < t->n ? child + CHILDREN : t->n, least = child;
 
         while (++child < end)
-            if (before(t, t->heap[child], t->heap[least]))
+            if (before(t->heap[child], t->heap[least]))
                 least = child;
-        if (!before(t, t->heap[least], item))
+        if (!before(t->heap[least], item))
             break;
         t->heap[i] = t->heap[least];
         i = least;
@@ -144,7 +149,7 @@ static void pop(struct timers *t)
 /* The first that lives, or NULL. */
 static const struct item *first(struct timers *t)
 {
-    while (t->n > 0 && !t->entries[t->heap[0].entry].event) {
+    while (t->n > 0 && !is_alive(t, t->heap[0].entry)) {
         pop(t);
         t->dead--;
     }
@@ -156,7 +161,7 @@ static void bury_the_dead(struct timers *t)
     size_t living = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        if (t->entries[t->heap[i].entry].event)
+        if (is_alive(t, t->heap[i].entry))
             t->heap[living++] = t->heap[i];
         else
             entry_put(t, t->heap[i].entry);
@@ -190,7 +195,8 @@ struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, ui
     pthread_mutex_lock(&t->lock);
     item.deadline = instant_add(now(t), d);
     item.entry = entry_take(t);
-    t->entries[item.entry] = (struct entry){ .event = event, .created = ++t->created };
+    item.created = event->created = ++t->created;
+    t->entries[item.entry].event = event;
     id = id_of(t, item.entry);
     rise(t, t->n++, item);
     is_first = t->heap[0].entry == item.entry && (!t->paused || item.deadline.ns <= now(t).ns);
@@ -203,7 +209,7 @@ struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, ui
 struct event *timers_cancel(struct timers *t, uint64_t id)
 {
     struct event *event = NULL;
-    struct entry *e;
+    union entry *e;
 
     pthread_mutex_lock(&t->lock);
     e = entry_find(t, id);
@@ -321,6 +327,7 @@ struct timers *timers_create(struct runtime *rt)
     struct timers *t = mem_alloc(sizeof *t);
 
     t->runtime = rt;
+    t->free = 1;
     pthread_mutex_init(&t->lock, NULL);
     return t;
 }

@@ -3,14 +3,19 @@
  * Each worker has a queue of runnable slots.  What an actor or a connection
  * makes runnable goes to the queue of the worker on whose thread that happens,
  * and runs there at once; what comes from outside goes where the slot ran last.
- * A worker with an empty queue steals half of another's backlog, but never its
- * only slot: waking a core costs more than a small message.
+ *
+ * The queue's first place is the worker's own, and costs neither a lock nor a
+ * thief; it is all that a token going round needs.  What waits behind is the
+ * backlog, a ring under a mutex, which is nearly always free: only thieves and
+ * threads from outside come by.  The host chooses which slot goes next; it
+ * changes places with the first.
+ *
+ * A worker that has nothing to do steals half of another's backlog; but to wake
+ * a core, and to move the work's memory there, takes longer than many small
+ * events do.  So a worker measures how long a slot of its backlog keeps it, and
+ * only a backlog that is longer than that is worth a thief.
  *
  * Worker 0 keeps the time: it fires the runtime's timers.
- *
- * A queue is a ring under a mutex, which is nearly always free: only thieves
- * and threads from outside come by.  The host chooses which slot goes next; it
- * changes places with the first.
  */
 #include "process/core.h"
 
@@ -18,9 +23,9 @@
 #include "base/memory.h"
 
 enum {
-    SLOT_EVENTS = 32, /* a slot's turn, so that a busy one does not keep others waiting */
-    BACKLOG = 1,      /* queued slots that are a worker's own */
-    STEAL_MAX = 32
+    SLOT_EVENTS = 32,    /* a slot's turn, so that a busy one does not keep others waiting */
+    STEAL_MAX = 32,
+    WORTH_A_THIEF = 50000 /* ns */
 };
 
 /* ---- which worker ---- */
@@ -64,34 +69,39 @@ unsigned worker_count(const struct runtime *rt)
     return rt->n_workers;
 }
 
+unsigned worker_index(const struct worker *w)
+{
+    return w->index;
+}
+
 struct worker *worker_get(struct runtime *rt, unsigned i)
 {
     CHECK(i < rt->n_workers);
     return &rt->workers[i];
 }
 
-/* ---- the queue; all with the lock held ---- */
+/* ---- the backlog; all with the lock held ---- */
 
 static struct slot **place(struct worker *w, size_t i)
 {
-    return &w->queue[(w->head + i) & (w->capacity - 1)];
+    return &w->backlog[(w->head + i) & (w->capacity - 1)];
 }
 
 static void grow(struct worker *w)
 {
     size_t n = atomic_load_explicit(&w->length, memory_order_relaxed);
     size_t capacity = w->capacity ? w->capacity * 2 : 64;
-    struct slot **queue = mem_array(capacity, sizeof(struct slot *));
+    struct slot **backlog = mem_array(capacity, sizeof(struct slot *));
 
     for (size_t i = 0; i < n; i++)
-        queue[i] = *place(w, i);
-    mem_free(w->queue);
-    w->queue = queue;
+        backlog[i] = *place(w, i);
+    mem_free(w->backlog);
+    w->backlog = backlog;
     w->capacity = capacity;
     w->head = 0;
 }
 
-static size_t put(struct worker *w, struct slot *s)
+static void put(struct worker *w, struct slot *s)
 {
     size_t n = atomic_load_explicit(&w->length, memory_order_relaxed);
 
@@ -99,7 +109,6 @@ static size_t put(struct worker *w, struct slot *s)
         grow(w);
     *place(w, n) = s;
     atomic_store_explicit(&w->length, n + 1, memory_order_seq_cst);
-    return n + 1;
 }
 
 static struct slot *take_at(struct worker *w, size_t i)
@@ -128,6 +137,13 @@ static void wake(struct worker *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+static bool is_worth_a_thief(struct worker *w)
+{
+    uint64_t length = atomic_load_explicit(&w->length, memory_order_seq_cst);
+
+    return length * atomic_load_explicit(&w->slot_ns, memory_order_relaxed) >= WORTH_A_THIEF;
+}
+
 static void wake_a_thief(struct worker *of)
 {
     struct runtime *rt = of->runtime;
@@ -143,16 +159,32 @@ static void wake_a_thief(struct worker *of)
     }
 }
 
-static void enqueue(struct worker *w, struct slot *s, bool from_outside)
+static void put_in_backlog(struct worker *w, struct slot *s)
 {
-    size_t length;
-
     pthread_mutex_lock(&w->lock);
-    length = put(w, s);
-    if (from_outside)
-        wake_locked(w);
+    put(w, s);
     pthread_mutex_unlock(&w->lock);
-    if (length > BACKLOG && w->runtime->n_workers > 1)
+    if (w->runtime->n_workers > 1 && is_worth_a_thief(w))
+        wake_a_thief(w);
+}
+
+/* On the worker's own thread. */
+static void enqueue(struct worker *w, struct slot *s)
+{
+    if (!w->next && atomic_load_explicit(&w->length, memory_order_relaxed) == 0)
+        w->next = s;
+    else
+        put_in_backlog(w, s);
+}
+
+static void enqueue_from_outside(struct worker *w, struct slot *s)
+{
+    pthread_mutex_lock(&w->lock);
+    worker_raise(&w->sent);
+    put(w, s);
+    wake_locked(w);
+    pthread_mutex_unlock(&w->lock);
+    if (w->runtime->n_workers > 1 && is_worth_a_thief(w))
         wake_a_thief(w);
 }
 
@@ -160,17 +192,18 @@ void worker_enqueue(struct slot *s)
 {
     struct runtime *rt = s->runtime;
     struct worker *here = worker_current(rt);
-    struct worker *w = here;
 
-    if (!w)
-        w = &rt->workers[atomic_load_explicit(&s->home, memory_order_relaxed)];
-    atomic_fetch_add_explicit(&w->begun, 1, memory_order_seq_cst);
-    enqueue(w, s, !here);
+    if (here) {
+        worker_raise(&here->begun);
+        enqueue(here, s);
+    } else {
+        enqueue_from_outside(&rt->workers[atomic_load_explicit(&s->home, memory_order_relaxed)], s);
+    }
 }
 
 void worker_requeue(struct worker *w, struct slot *s)
 {
-    enqueue(w, s, false);
+    enqueue(w, s);
 }
 
 void worker_post(struct worker *w, void (*fn)(void *arg), void *arg)
@@ -179,8 +212,8 @@ void worker_post(struct worker *w, void (*fn)(void *arg), void *arg)
 
     p->fn = fn;
     p->arg = arg;
-    atomic_fetch_add_explicit(&w->begun, 1, memory_order_seq_cst);
     pthread_mutex_lock(&w->lock);
+    worker_raise(&w->sent);
     list_append(&w->posts, &p->link);
     atomic_store_explicit(&w->has_posts, true, memory_order_relaxed);
     if (worker_of_thread() != w)
@@ -219,30 +252,34 @@ static void run_posts(struct worker *w)
         list_remove(&p->link);
         p->fn(p->arg);
         mem_free(p);
-        atomic_fetch_add_explicit(&w->ended, 1, memory_order_seq_cst);
+        worker_raise(&w->ended);
     }
+}
+
+static struct slot *take_next(struct worker *w)
+{
+    struct slot *s = w->next;
+
+    w->next = NULL;
+    return s;
 }
 
 static struct slot *take(struct worker *w)
 {
+    size_t length = atomic_load_explicit(&w->length, memory_order_relaxed);
+    size_t own = w->next ? 1 : 0, n = length + own, i = 0;
     struct slot *s = NULL;
-    size_t n, i = 0;
 
-    if (atomic_load_explicit(&w->length, memory_order_relaxed) == 0)
-        return NULL;
-    pthread_mutex_lock(&w->lock);
-    n = atomic_load_explicit(&w->length, memory_order_relaxed);
     if (n > 1)
         i = host_choose(w->runtime->host, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX);
-    if (n > 0)
-        s = take_at(w, i);
+    if (i < own || length == 0)
+        return take_next(w);
+    pthread_mutex_lock(&w->lock);
+    length = atomic_load_explicit(&w->length, memory_order_relaxed); /* less, after a thief */
+    if (length > 0)
+        s = take_at(w, i - own < length ? i - own : 0);
     pthread_mutex_unlock(&w->lock);
-    return s;
-}
-
-static bool has_backlog(struct worker *w)
-{
-    return atomic_load_explicit(&w->length, memory_order_seq_cst) > BACKLOG;
+    return s ? s : take_next(w);
 }
 
 /* Half of another's backlog; the first of it is returned, to be run. */
@@ -252,14 +289,12 @@ static struct slot *steal_from(struct worker *w, struct worker *other)
     size_t n = 0, half;
 
     pthread_mutex_lock(&other->lock);
-    if (has_backlog(other)) {
-        half = atomic_load_explicit(&other->length, memory_order_relaxed) / 2;
-        while (n < half && n < STEAL_MAX)
-            loot[n++] = take_at(other, 0);
-    }
+    half = (atomic_load_explicit(&other->length, memory_order_relaxed) + 1) / 2;
+    while (n < half && n < STEAL_MAX)
+        loot[n++] = take_at(other, 0);
     pthread_mutex_unlock(&other->lock);
     for (size_t i = 1; i < n; i++)
-        enqueue(w, loot[i], false);
+        enqueue(w, loot[i]);
     return n > 0 ? loot[0] : NULL;
 }
 
@@ -269,7 +304,7 @@ static struct slot *steal(struct worker *w)
 
     for (unsigned i = 1; i < rt->n_workers; i++) {
         struct worker *other = &rt->workers[(w->index + i) % rt->n_workers];
-        struct slot *s = has_backlog(other) ? steal_from(w, other) : NULL;
+        struct slot *s = is_worth_a_thief(other) ? steal_from(w, other) : NULL;
 
         if (s)
             return s;
@@ -277,17 +312,35 @@ static struct slot *steal(struct worker *w)
     return NULL;
 }
 
-static bool anyone_has_backlog(struct runtime *rt)
+static bool anyone_is_worth_a_thief(struct runtime *rt)
 {
     for (unsigned i = 0; i < rt->n_workers; i++)
-        if (has_backlog(&rt->workers[i]))
+        if (is_worth_a_thief(&rt->workers[i]))
             return true;
     return false;
 }
 
-static void run_slots(struct worker *w)
+/* Where time stands during a turn, as in the simulated world, a slot stays worth
+ * a thief. */
+static void learn_slot_ns(struct worker *w, struct instant began, unsigned slots)
 {
-    unsigned left = host_turn_events(w->runtime->host);
+    uint32_t before = atomic_load_explicit(&w->slot_ns, memory_order_relaxed);
+    int64_t ns = instant_since(host_now(w->runtime->host), began).ns / slots;
+
+    if (ns > 0) {
+        if (ns > WORTH_A_THIEF)
+            ns = WORTH_A_THIEF;
+        atomic_store_explicit(&w->slot_ns, (3 * before + (uint32_t)ns + 3) / 4,
+                              memory_order_relaxed);
+    }
+    if (w->runtime->n_workers > 1 && is_worth_a_thief(w))
+        wake_a_thief(w);
+}
+
+/* How many it ran. */
+static unsigned run_slots(struct worker *w)
+{
+    unsigned left = host_turn_events(w->runtime->host), slots = 0;
 
     while (left > 0) {
         struct slot *s = take(w);
@@ -296,10 +349,22 @@ static void run_slots(struct worker *w)
         if (!s)
             s = steal(w);
         if (!s)
-            return;
+            break;
         n = slot_run(s, w, left < SLOT_EVENTS ? left : SLOT_EVENTS);
         left -= n > 0 ? n : 1; /* 0: its next event is being linked just now */
+        slots++;
     }
+    return slots;
+}
+
+static void run_backlog(struct worker *w)
+{
+    bool is_backlog = atomic_load_explicit(&w->length, memory_order_relaxed) > 0;
+    struct instant began = is_backlog ? host_now(w->runtime->host) : INSTANT_NEVER;
+    unsigned slots = run_slots(w);
+
+    if (is_backlog && slots > 0)
+        learn_slot_ns(w, began, slots);
 }
 
 static void run_hooks(struct worker *w)
@@ -318,7 +383,7 @@ static void run_hooks(struct worker *w)
 
 static bool has_work(struct worker *w)
 {
-    return atomic_load_explicit(&w->length, memory_order_relaxed) > 0 ||
+    return w->next || atomic_load_explicit(&w->length, memory_order_relaxed) > 0 ||
            atomic_load_explicit(&w->has_posts, memory_order_relaxed) || !list_is_empty(&w->hooks);
 }
 
@@ -348,7 +413,7 @@ static bool turn(void *arg)
     if (w->index == 0)
         timers_fire(rt->timers);
     run_posts(w);
-    run_slots(w);
+    run_backlog(w);
     run_hooks(w);
     if (w->index == 0)
         keep_time(w);
@@ -356,7 +421,7 @@ static bool turn(void *arg)
     if (!more) {
         /* First say that we sleep, then look once more: who queues after that wakes us. */
         atomic_store_explicit(&w->idle, true, memory_order_seq_cst);
-        more = has_work(w) || (rt->n_workers > 1 && anyone_has_backlog(rt));
+        more = has_work(w) || (rt->n_workers > 1 && anyone_is_worth_a_thief(rt));
     }
     context_set(before);
     if (!more)
@@ -364,19 +429,41 @@ static bool turn(void *arg)
     return more;
 }
 
-bool worker_all_still(struct runtime *rt)
+bool worker_all_still(struct runtime *rt, uint64_t *ret_deeds)
 {
     uint64_t begun = 0, ended = 0;
 
-    /* Ended first: what begins between the two sums makes them differ. */
+    /* Ended first, and whose end is seen of that the beginning is seen, too: so what
+     * begins between the two sums makes them differ. */
     for (unsigned i = 0; i < rt->n_workers; i++)
-        ended += atomic_load_explicit(&rt->workers[i].ended, memory_order_seq_cst);
-    for (unsigned i = 0; i < rt->n_workers; i++)
-        begun += atomic_load_explicit(&rt->workers[i].begun, memory_order_seq_cst);
+        ended += atomic_load_explicit(&rt->workers[i].ended, memory_order_acquire);
+    for (unsigned i = 0; i < rt->n_workers; i++) {
+        begun += atomic_load_explicit(&rt->workers[i].begun, memory_order_acquire);
+        begun += atomic_load_explicit(&rt->workers[i].sent, memory_order_acquire);
+    }
+    *ret_deeds = begun;
     return begun == ended;
 }
 
+bool worker_has_helpers(struct runtime *rt)
+{
+    for (unsigned i = 0; i < rt->n_workers; i++)
+        if (host_loop_has_helpers(rt->workers[i].loop))
+            return true;
+    return false;
+}
+
 /* ---- life ---- */
+
+static const char *format_actor(const struct context *c, char *out, size_t size)
+{
+    const struct worker *w = c->worker;
+    struct pid pid = { 0 };
+
+    if (w->slot)
+        pid = slot_pid(w->slot);
+    return pid_text(&pid, out, size);
+}
 
 static const char *format_sender(const struct context *c, char *out, size_t size)
 {
@@ -390,9 +477,10 @@ static void init(struct worker *w, struct runtime *rt, unsigned index)
     w->runtime = rt;
     w->index = index;
     w->deadline = INSTANT_NEVER;
+    atomic_init(&w->slot_ns, WORTH_A_THIEF);
     w->context = (struct context){ .log = runtime_log(rt),
-                                   .actor = "",
                                    .event = "",
+                                   .format_actor = format_actor,
                                    .format_sender = format_sender,
                                    .worker = w };
     w->callbacks = (struct context){ .log = runtime_log(rt), .actor = "", .event = "" };
@@ -403,6 +491,7 @@ static void init(struct worker *w, struct runtime *rt, unsigned index)
 
 void worker_start_all(struct runtime *rt, unsigned n)
 {
+    CHECK(n <= UINT16_MAX); /* a slot's home */
     rt->workers = mem_array(n, sizeof *rt->workers);
     for (unsigned i = 0; i < n; i++)
         init(&rt->workers[i], rt, i);
@@ -458,7 +547,8 @@ void worker_free_all(struct runtime *rt)
         struct worker *w = &rt->workers[i];
 
         CHECK(!has_work(w));
-        mem_free(w->queue);
+        mem_free(w->backlog);
+        spares_release(w);
         pthread_mutex_destroy(&w->lock);
     }
     mem_free(rt->workers);
