@@ -27,14 +27,17 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "process/host.h"
 #include "process/http_parser.h"
+#include "process/json_protobuf.h"
 #include "process/metrics.h"
 #include "process/network_link.h"
 #include "process/proto.h"
 #include "process/runtime_private.h"
+#include "process/tls_private.h"
 #include "process/wire.h"
 
 #define IDLE SECONDS(5)
@@ -44,6 +47,7 @@ struct shard {
     struct network *network;
     struct worker *worker;
     struct list channels, temporary;
+    struct channel *recent; /* the worker's own; a reference; what it has sent on last, or NULL */
     bool alarm_is_set;
 };
 
@@ -109,7 +113,7 @@ static struct channel *channel_ref(struct channel *ch)
 
 static void channel_unref(struct channel *ch)
 {
-    if (!ref_put(&ch->ref))
+    if (!ch || !ref_put(&ch->ref))
         return;
     CHECK(!ch->stream && list_is_empty(&ch->links));
     buffer_release(&ch->queue);
@@ -131,15 +135,12 @@ static struct channel *channel_create(struct network *n, struct address to)
     static const struct http_parser_limits limits = { 16 * 1024, 64 * 1024, 1024 * 1024 };
     struct worker *worker = worker_current(n->runtime);
     struct channel *ch = mem_alloc(sizeof *ch);
-    unsigned i = 0;
 
     if (!worker)
         worker = worker_next(n->runtime);
-    while (n->shards[i].worker != worker)
-        i++;
     ref_init(&ch->ref);
     ch->network = n;
-    ch->shard = &n->shards[i];
+    ch->shard = &n->shards[worker_index(worker)];
     ch->to = to;
     ch->key = address_key(to);
     ch->hook.fn = turn_ends;
@@ -185,6 +186,8 @@ static void channel_close(struct channel *ch)
 
     stream_close(ch->stream);
     ch->stream = NULL;
+    buffer_release(&ch->out);
+    buffer_release(&ch->in);
     list_remove(&ch->member);
     list_remove(&ch->temporary);
     network_link_tell(&links);
@@ -407,6 +410,7 @@ static void open_on_owner(void *arg)
     static const struct stream_events events = { connected, readable, writable };
     struct channel *ch = arg;
     struct loop *loop = worker_loop(ch->shard->worker);
+    struct tls *tls = runtime_tls(ch->network->runtime);
 
     lock(&ch->lock);
     bool dead = ch->dead;
@@ -414,7 +418,8 @@ static void open_on_owner(void *arg)
     if (!dead && loop) {
         list_append(&ch->shard->channels, &ch->member);
         list_append(&ch->shard->temporary, &ch->temporary);
-        ch->stream = host_connect(loop, ch->to, &events, ch);
+        ch->stream = tls ? tls_connect_node(tls, loop, ch->to, &events, ch)
+                         : host_connect(loop, ch->to, &events, ch);
         ch->used = runtime_now(ch->network->runtime);
         set_alarm(ch->shard);
     } else if (!dead) {
@@ -522,20 +527,41 @@ static void tell_owner(struct channel *ch)
         worker_post(owner, flush_on_owner, channel_ref(ch));
 }
 
-/* Appends the message; false when the channel has died since it was found. */
-static bool channel_send(struct channel *ch, const struct pid *from, const struct pid *to,
-                         const ProtobufCMessage *msg)
+/* A message to be sent, in one of three forms. */
+struct outgoing {
+    const struct pid *from, *to;
+    const char *name;
+    const ProtobufCMessage *msg; /* or NULL: */
+    const void *body;
+    size_t size;
+    bool json;
+};
+
+static void append_message(struct channel *ch, const struct outgoing *o)
 {
-    size_t size = proto_packed_size(msg), before;
+    if (o->json) {
+        wire_format_json(&ch->queue, o->from, o->to, o->name, o->body, o->size);
+    } else if (!o->msg) {
+        wire_format(&ch->queue, o->from, o->to, o->name, o->body, o->size);
+    } else {
+        wire_begin_again(&ch->queue, &ch->head, o->from, o->to, o->name, o->size);
+        proto_pack_sized(o->msg, o->size, &ch->queue);
+        wire_end(&ch->queue, o->size);
+    }
+}
+
+/* Appends the message; false when the channel has died since it was found, or another
+ * has taken its place. */
+static bool channel_send(struct channel *ch, const struct outgoing *o)
+{
     bool tell = false;
+    size_t before;
 
     lock(&ch->lock);
-    bool alive = !ch->dead;
+    bool alive = !ch->dead && !ch->retired;
     if (alive && !ch->overflown) {
         before = buffer_length(&ch->queue);
-        wire_begin_again(&ch->queue, &ch->head, from, to, msg->descriptor->name, size);
-        proto_pack(msg, &ch->queue);
-        wire_end(&ch->queue, size);
+        append_message(ch, o);
         ch->unsent += buffer_length(&ch->queue) - before;
         ch->sent++;
         ch->overflown = ch->unsent > runtime_get_options(ch->network->runtime)->max_output_bytes;
@@ -548,35 +574,96 @@ static bool channel_send(struct channel *ch, const struct pid *from, const struc
     return alive;
 }
 
-static void send_to_ourselves(struct network *n, const struct pid *from, const struct pid *to,
-                              const ProtobufCMessage *msg)
+static struct channel *find_or_create(struct network *n, struct address to)
+{
+    struct channel *ch;
+
+    lock(&n->lock);
+    ch = channel_find(n, to);
+    ch = channel_ref(ch ? ch : channel_create(n, to));
+    unlock(&n->lock);
+    return ch;
+}
+
+/* Of the worker whose thread this is; NULL: it is none. */
+static struct shard *own_shard(struct network *n)
+{
+    struct worker *worker = worker_current(n->runtime);
+
+    return worker ? &n->shards[worker_index(worker)] : NULL;
+}
+
+/* Who sends mostly sends again to the same address: then the table and its lock are not
+ * needed.  A channel that is out of the table takes no messages. */
+static void send_on_channel(struct network *n, const struct outgoing *o)
+{
+    struct shard *own = own_shard(n);
+    struct channel *ch = own ? own->recent : NULL;
+
+    if (ch && address_equal(ch->to, o->to->address) && channel_send(ch, o))
+        return;
+    do {
+        channel_unref(ch);
+        ch = find_or_create(n, o->to->address);
+    } while (!channel_send(ch, o));
+    if (own)
+        own->recent = ch;
+    else
+        channel_unref(ch);
+}
+
+static void send_as_json(struct network *n, struct outgoing *o)
+{
+    CLEANUP(buffer_release) struct buffer body = BUFFER_INIT;
+    struct json_writer w;
+
+    json_writer_init(&w, &body);
+    json_protobuf_write(&w, o->msg);
+    o->body = buffer_data(&body);
+    o->size = buffer_length(&body);
+    o->json = true;
+    send_on_channel(n, o);
+}
+
+static bool is_ourselves(const struct network *n, const struct pid *to)
+{
+    return address_equal(to->address, runtime_address(n->runtime));
+}
+
+void network_send_bytes(struct network *n, const struct pid *from, const struct pid *to,
+                        const char *name, const void *body, size_t size, bool json)
+{
+    struct outgoing o = {
+        .from = from, .to = to, .name = name, .body = body, .size = size, .json = json
+    };
+
+    send_on_channel(n, &o);
+}
+
+static void send_to_ourselves(struct network *n, const struct outgoing *o)
 {
     CLEANUP(buffer_release) struct buffer body = BUFFER_INIT;
 
-    proto_pack(msg, &body);
-    process_deliver_bytes(n->runtime, to->id->bytes, from, msg->descriptor->name,
-                          buffer_data(&body), buffer_length(&body));
+    proto_pack(o->msg, &body);
+    process_deliver_bytes(n->runtime, o->to->id->bytes, o->from, o->name, buffer_data(&body),
+                          buffer_length(&body));
 }
 
 void network_send(struct network *n, const struct pid *from, const struct pid *to,
                   const ProtobufCMessage *msg)
 {
-    bool sent;
+    struct outgoing o = { .from = from, .to = to, .name = msg->descriptor->name, .msg = msg };
 
     if (pid_is_empty(to))
         return;
-    if (address_equal(to->address, runtime_address(n->runtime))) {
-        send_to_ourselves(n, from, to, msg);
-        return;
+    if (is_ourselves(n, to)) {
+        send_to_ourselves(n, &o);
+    } else if (to->json) {
+        send_as_json(n, &o);
+    } else {
+        o.size = proto_packed_size(msg);
+        send_on_channel(n, &o);
     }
-    do {
-        lock(&n->lock);
-        struct channel *ch = channel_find(n, to->address);
-        ch = channel_ref(ch ? ch : channel_create(n, to->address));
-        unlock(&n->lock);
-        sent = channel_send(ch, from, to, msg);
-        channel_unref(ch);
-    } while (!sent);
 }
 
 static void retire_on_owner(void *arg)
@@ -678,9 +765,11 @@ void network_destroy(struct network *n)
 {
     if (!n)
         return;
-    for (unsigned i = 0; i < n->n_shards; i++)
+    for (unsigned i = 0; i < n->n_shards; i++) {
         list_each_safe (ch, &n->shards[i].channels, struct channel, member)
             channel_close(ch);
+        channel_unref(n->shards[i].recent);
+    }
     CHECK(!n->channels && !n->links.links && !n->links.linkers);
     pthread_mutex_destroy(&n->lock);
     mem_free(n);

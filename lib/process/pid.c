@@ -38,6 +38,11 @@ bool pid_equal(const struct pid *a, const struct pid *b)
     return address_equal(a->address, b->address) && text_equal(a->id, b->id);
 }
 
+void pid_set_json(struct pid *pid, bool json)
+{
+    pid->json = json;
+}
+
 struct text *pid_format(const struct pid *pid)
 {
     char text[PID_TEXT];

@@ -25,7 +25,9 @@ struct runtime;
 
 struct pid {
     struct runtime *runtime;      /* whose slot this is; NULL: only the text is known */
-    uint32_t slot, generation;
+    uint32_t slot : 31;
+    uint32_t json : 1;            /* pid_set_json */
+    uint32_t generation;
     struct address address;
     struct text *id;              /* "slave(1)"; NULL in the empty PID */
 };
@@ -37,6 +39,11 @@ void pid_assign(struct pid *pid, const struct pid *from);          /* release, t
 
 static inline bool pid_is_empty(const struct pid *pid) { return pid->id == NULL; }
 bool pid_equal(const struct pid *a, const struct pid *b);
+
+/* Messages sent to this PID, when it is of another node, go with a body of JSON
+ * instead of protobuf.  A property of this copy and those made of it; equality
+ * does not look at it.  The sender of a message that came in JSON has it. */
+void pid_set_json(struct pid *pid, bool json);
 
 /* Text.  Parsing is strict: an id of 1 to 255 bytes without '/', '@', control
  * characters or blanks, a numeric IP, a port from 1 to 65535.  It looks

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "process/host.h"
+#include "process/program_environment.h"
 #include "process/runtime.h"
 #include "process/typed.h"
 
@@ -54,35 +55,80 @@ static int start_log(struct program *p, const struct program_options *options, s
     return 0;
 }
 
-static int check_port(const char *flag, int64_t port, struct error *err)
+/* ---- the runtime: by a flag, or else by the environment ---- */
+
+/* What it is called where it was given. */
+struct choice {
+    const char *name, *value;
+};
+
+static struct choice choose(const char *flag, const char *given, const char *variable,
+                            const char *found)
 {
-    if (port < 0 || port > 65535)
-        return error_set(err, EINVAL, "%s is %lld; it can be 0 to 65535", flag, (long long)port);
+    return given ? (struct choice){ flag, given } : (struct choice){ variable, found };
+}
+
+static int take_ip(struct choice c, uint32_t *ip, struct error *err)
+{
+    if (c.value && address_parse_ip(c.value, ip, err) < 0)
+        return error_wrap(err, "%s", c.name);
     return 0;
+}
+
+static int take_ips(const struct program_options *o, const struct program_environment *e,
+                    struct runtime_options *r, struct error *err)
+{
+    struct choice ip = choose("--ip", o->ip, "LIBPROCESS_IP", e->ip);
+    struct choice advertise = choose("--advertise_ip", o->advertise_ip, "LIBPROCESS_ADVERTISE_IP",
+                                     e->advertise_ip);
+
+    if (take_ip(ip, &r->bind.ip, err) < 0 || take_ip(advertise, &r->advertise.ip, err) < 0)
+        return -1;
+    if (advertise.value && r->advertise.ip == 0)
+        return error_set(err, EINVAL, "%s is 0.0.0.0, by which nobody can reach us",
+                         advertise.name);
+    r->bind_any = ip.value && r->bind.ip == 0;
+    if (r->bind_any && r->advertise.ip == 0)
+        return error_set(err, EINVAL, "%s is 0.0.0.0, which says where to listen, but not by "
+                         "which address others reach us: set %s, too", ip.name,
+                         o->ip ? "--advertise_ip" : "LIBPROCESS_ADVERTISE_IP");
+    return 0;
+}
+
+static int take_port(const char *flag, int64_t given, int64_t found, uint16_t *ret_port,
+                     struct error *err)
+{
+    if (given < 0 || given > 65535)
+        return error_set(err, EINVAL, "%s is %lld; it can be 0 to 65535", flag, (long long)given);
+    *ret_port = (uint16_t)(given ? given : found);
+    return 0;
+}
+
+struct runtime *program_runtime(struct host *host, struct log *log,
+                                const struct program_options *o, struct error *err)
+{
+    struct runtime_options r = { .log = log, .version = o->version, .prepare = o->prepare,
+                                 .prepare_arg = o->prepare_arg };
+    struct program_environment e;
+
+    if (program_environment_parse(host_environment(host), &e, err) < 0 ||
+        take_ips(o, &e, &r, err) < 0 ||
+        take_port("--port", o->port, e.port, &r.bind.port, err) < 0 ||
+        take_port("--advertise_port", o->advertise_port, e.advertise_port, &r.advertise.port,
+                  err) < 0)
+        return NULL;
+    r.workers = (unsigned)(o->threads ? o->threads : e.threads);
+    r.require_peer_address_ip_match = e.require_peer_address_ip_match;
+    r.metrics_rate.permits = e.metrics_rate.permits;
+    r.metrics_rate.per = e.metrics_rate.per;
+    r.tls = e.ssl_enabled ? &e.tls : NULL;
+    return runtime_create(host, &r, err);
 }
 
 static int start_runtime(struct program *p, const struct program_options *options,
                          struct error *err)
 {
-    struct runtime_options r = { .log = p->log, .version = options->version };
-
-    if (options->ip && address_parse_ip(options->ip, &r.bind.ip, err) < 0)
-        return error_wrap(err, "--ip");
-    if (options->advertise_ip && address_parse_ip(options->advertise_ip, &r.advertise.ip, err) < 0)
-        return error_wrap(err, "--advertise_ip");
-    if (options->advertise_ip && r.advertise.ip == 0)
-        return error_set(err, EINVAL, "--advertise_ip is 0.0.0.0, by which nobody can reach us");
-    r.bind_any = options->ip && r.bind.ip == 0;
-    if (r.bind_any && r.advertise.ip == 0)
-        return error_set(err, EINVAL, "--ip is 0.0.0.0, which says where to listen, but not by "
-                         "which address others reach us: set --advertise_ip, too");
-    if (check_port("--port", options->port, err) < 0 ||
-        check_port("--advertise_port", options->advertise_port, err) < 0)
-        return -1;
-    r.bind.port = (uint16_t)options->port;
-    r.advertise.port = (uint16_t)options->advertise_port;
-    r.workers = (unsigned)options->threads;
-    p->runtime = runtime_create(p->host, &r, err);
+    p->runtime = program_runtime(p->host, p->log, options, err);
     return p->runtime ? 0 : -1;
 }
 

@@ -24,6 +24,7 @@ struct loop;
 struct message;
 struct process;
 struct runtime;
+struct tls_options;
 
 /* Zero means the default of each. */
 struct runtime_options {
@@ -33,6 +34,9 @@ struct runtime_options {
     unsigned workers;                 /* default: the host's CPUs */
     struct log *log;                  /* borrowed; default: glog lines to stderr */
     const char *version;              /* of /version; default PACKAGE_VERSION */
+    const struct tls_options *tls;    /* tls.h; NULL: without.  Looked at in runtime_create only */
+    /* A message whose sender's PID has another address than its connection gets 400. */
+    bool require_peer_address_ip_match;
 
     /* Limits against strangers; each is also a metric or an HTTP answer. */
     size_t max_connections;           /* accepted ones; default 65536 */
@@ -45,6 +49,27 @@ struct runtime_options {
      * last answers is closed when it reads less than that.  At worst noticed one
      * time-out late.  Default 60 s. */
     struct duration head_timeout;
+    size_t max_headers;   /* of a request; default 256; then 431 */
+    size_t max_fields;    /* of a query or form; default 10000; then 400, or no form */
+    size_t max_pipelined; /* of a connection, unanswered, before it is not read; default 128 */
+    /* Unanswered ones of all connections, long polls and open streams among them; each
+     * worker may have its part.  Default 262144; then 503. */
+    size_t max_requests;
+    /* Messages within messages, and sub-messages, elements and unknown fields together, of one
+     * that arrives; defaults 100 and 1 Mi (proto.h); then it is dropped. */
+    size_t max_message_depth, max_message_elements;
+    /* What /__processes__ tells: events of one process, bytes of a body or URL, bytes of all
+     * events; defaults 100, 1024 and 8 MiB; the rest is only counted. */
+    size_t max_listed_events, max_listed_body, max_listed_bytes;
+    size_t max_metrics; /* names of counters, gauges and timers; default 100000; then not shown */
+    /* How often /metrics/snapshot is answered, evenly spaced; who comes sooner waits.  Zero
+     * permits, the default: as often as it is asked. */
+    struct { unsigned permits; struct duration per; } metrics_rate;
+
+    /* Called when all stands and before anybody outside is heard: who may ask for what
+     * (http_access.h) is set here.  -1 with the reason: there is no runtime then. */
+    int (*prepare)(struct runtime *rt, void *arg, struct error *err);
+    void *prepare_arg;
 };
 
 /* Binds and starts the workers.  NULL with the reason. */
@@ -57,6 +82,7 @@ void runtime_destroy(struct runtime *rt);
 struct host *runtime_host(struct runtime *rt);
 struct address runtime_address(const struct runtime *rt);       /* the advertised one */
 struct log *runtime_log(struct runtime *rt);
+const char *runtime_scheme(const struct runtime *rt); /* of the URLs of its PIDs: "http", "https" */
 
 /* For the few that use the host's streams, children and signals themselves: a
  * loop (on an actor's thread its own), and a way onto a loop's thread, soon; any
@@ -83,8 +109,8 @@ extern const struct future_type runtime_pid_type;
 struct instant runtime_now(struct runtime *rt);                  /* monotonic; for deadlines */
 struct instant runtime_wall(struct runtime *rt);
 /* Paused, the clock stands until advanced; due timers fire in order.  Settle
- * waits until no process has an event and no timer is due.  For code outside
- * of actors. */
+ * waits until no process has an event, no timer is due and no helper is at work
+ * (host_async).  For code outside of actors. */
 void runtime_clock_pause(struct runtime *rt);
 void runtime_clock_advance(struct runtime *rt, struct duration d);
 void runtime_clock_resume(struct runtime *rt);
@@ -117,6 +143,10 @@ struct event_info {
  * sent (only messages that have a retry may be dropped so).  NULL removes it. */
 typedef bool (*runtime_filter_f)(void *arg, const struct event_info *event);
 void runtime_set_filter(struct runtime *rt, runtime_filter_f filter, void *arg);
+
+/* Tells a process of this runtime that a link of it to `peer` has broken, which
+ * need not be so: for tests of what it does then. */
+void runtime_inject_exited(const struct pid *to, const struct pid *peer);
 
 /* Figures since the start. */
 struct runtime_counts {
