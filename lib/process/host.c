@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/flags.h"
 #include "base/memory.h"
 #include "process/host_ops.h"
 
@@ -138,9 +140,44 @@ void host_notify(struct host *h)
     h->ops->notify(h);
 }
 
+/* Work off the loop, counted until its done has run. */
+struct help {
+    struct loop *loop;
+    void (*work)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void help_work(void *arg)
+{
+    struct help *h = arg;
+
+    h->work(h->arg);
+}
+
+static void help_done(void *arg)
+{
+    struct help *h = arg;
+    struct loop *l = h->loop;
+
+    h->done(h->arg);
+    mem_free(h);
+    /* Release: who sees that it is done sees what it did. */
+    atomic_fetch_sub_explicit(&l->helping, 1, memory_order_release);
+}
+
 void host_async(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
-    l->host->ops->async(l, work, done, arg);
+    struct help *h = mem_alloc(sizeof *h);
+
+    *h = (struct help){ .loop = l, .work = work, .done = done, .arg = arg };
+    atomic_fetch_add_explicit(&l->helping, 1, memory_order_relaxed);
+    l->host->ops->async(l, help_work, help_done, h);
+}
+
+bool host_loop_has_helpers(struct loop *l)
+{
+    return atomic_load_explicit(&l->helping, memory_order_acquire) > 0;
 }
 
 /* ---- streams ---- */
@@ -301,11 +338,58 @@ int host_list(struct host *h, const char *path, char ***ret_names, size_t *ret_n
 
 /* ---- children and other OS processes ---- */
 
+static char *flag_as_word(const struct flag *flag, const void *values)
+{
+    struct buffer b = BUFFER_INIT;
+
+    buffer_printf(&b, "--%s=", flag->name);
+    if (flags_format(flag, values, &b))
+        return buffer_take(&b, NULL);
+    buffer_release(&b);
+    return NULL;
+}
+
+/* argv and the flags that are set; the words from *ret_first on, and the array, are the
+ * caller's. */
+static char **argv_with_flags(const struct child_spec *spec, size_t *ret_first)
+{
+    size_t n = 0, room = 1;
+    char **argv;
+
+    while (spec->argv[n])
+        n++;
+    for (const struct flag *f = spec->flags; f->name; f++)
+        room++;
+    argv = mem_array(n + room, sizeof *argv);
+    memcpy(argv, spec->argv, n * sizeof *argv);
+    *ret_first = n;
+    for (const struct flag *f = spec->flags; f->name; f++) {
+        argv[n] = flag_as_word(f, spec->flag_values);
+        n += argv[n] != NULL;
+    }
+    return argv;
+}
+
 int host_spawn(struct loop *l, const struct child_spec *spec, child_ended_f ended, void *arg,
                pid_t *ret_pid, struct error *err)
 {
+    struct child_spec whole = *spec;
+    char **argv = NULL;
+    size_t first = 0;
+    int status;
+
     CHECK(spec->path && spec->argv && spec->argv[0]);
-    return l->host->ops->spawn(l, spec, ended, arg, ret_pid, err);
+    CHECK(spec->pipes || (spec->in != CHILD_PIPE && spec->out != CHILD_PIPE &&
+                          spec->err != CHILD_PIPE));
+    if (spec->flags) {
+        whole.argv = argv = argv_with_flags(spec, &first);
+        whole.flags = NULL;
+    }
+    status = l->host->ops->spawn(l, &whole, ended, arg, ret_pid, err);
+    for (char **word = argv ? argv + first : NULL; word && *word; word++)
+        mem_free(*word);
+    mem_free(argv);
+    return status;
 }
 
 struct watch *host_watch(struct loop *l, pid_t pid, uint64_t start_time, void (*ended)(void *arg),
@@ -328,6 +412,12 @@ int host_signal(struct host *h, pid_t pid, uint64_t start_time, int signo, struc
 int host_start_time(struct host *h, pid_t pid, uint64_t *ret_start_time, struct error *err)
 {
     return h->ops->start_time(h, pid, ret_start_time, err);
+}
+
+int host_processes(struct host *h, struct host_process **ret_processes, size_t *ret_n,
+                   struct error *err)
+{
+    return h->ops->processes(h, ret_processes, ret_n, err);
 }
 
 int host_on_signal(struct loop *l, int signo, void (*received)(void *arg, int signo), void *arg,

@@ -26,6 +26,7 @@
 struct context;
 struct error;
 struct file;
+struct flag;
 struct host;
 struct loop;
 struct stream;
@@ -77,6 +78,7 @@ void host_notify(struct host *h);
 /* Runs work(arg) on a helper thread, then done(arg) on the loop.  When the
  * loop stops or the host dies first, work may be left out; done still runs. */
 void host_async(struct loop *l, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+bool host_loop_has_helpers(struct loop *l); /* some of it is not done yet; any thread */
 
 /* ---- streams: connected, ordered bytes; on their loop's thread only ----
  *
@@ -101,7 +103,8 @@ struct stream *host_connect_path(struct loop *l,
                                  const struct stream_events *events, void *arg);
 /* Bytes read; 0 at the end; -1 with err->code EAGAIN, or the reason it broke. */
 ssize_t stream_read(struct stream *s, void *out, size_t size, struct error *err);
-/* Bytes taken, may be fewer than given; -1 with err->code EAGAIN or the reason. */
+/* Bytes taken, may be fewer than given; -1 with err->code EAGAIN or the reason.  What
+ * was not taken begins the next write. */
 ssize_t stream_write(struct stream *s, const struct stream_bytes v[], unsigned n,
                      struct error *err);
 /* Level-triggered: the callback repeats while its condition and want last. */
@@ -180,23 +183,54 @@ void host_free_names(char **names, size_t n);
 
 /* ---- children and other OS processes ---- */
 
-enum child_stdio { CHILD_INHERIT, CHILD_NULL, CHILD_PATH };
+/* Where a child's input, output or error goes.  PATH: out and err append to the
+ * file, which is made with mode 0644.  FD: a descriptor of our OS process, which
+ * stays ours; the child has a duplicate.  PIPE: our end is a stream. */
+enum child_stdio { CHILD_INHERIT, CHILD_NULL, CHILD_PATH, CHILD_FD, CHILD_PIPE };
+
+/* Our ends of CHILD_PIPE, else NULL: `in` is written, the others are read.  They
+ * belong to no loop until they are attached, like accepted streams.  A write to
+ * a child that reads no more fails with EPIPE. */
+struct child_pipes { struct stream *in, *out, *err; };
+
+/* What the parent does for a child that waits for it, before its program runs:
+ * 0, or -1 with the reason, and the child is killed and reaped.  Whoever asked
+ * for the child waits meanwhile; a hook may run on another thread than his. */
+struct child_hook {
+    int (*run)(void *arg, pid_t pid, struct error *err);
+    void *arg;
+};
+
+/* Makes an OS process, our child, which calls run(arg), in new namespaces for
+ * example; run does not return.  Its memory may be ours, or a copy.  The pid, or
+ * -1 and errno. */
+typedef pid_t (*child_clone_f)(void *clone_arg, int (*run)(void *arg), void *arg);
 
 struct child_spec {
     const char *path;                   /* looked up in PATH when it has no '/' */
     char *const *argv;                  /* ends with NULL */
+    const struct flag *flags;           /* NULL, or a table: what is set in flag_values follows */
+    const void *flag_values;            /* argv as --name=value, in the order of the table */
     char *const *envp;                  /* NULL: inherit */
     const char *directory;              /* NULL: inherit */
     enum child_stdio in, out, err;
-    const char *in_path, *out_path, *err_path;    /* of CHILD_PATH; out and err append, mode 0644 */
+    const char *in_path, *out_path, *err_path;    /* of CHILD_PATH */
+    int in_fd, out_fd, err_fd;                    /* of CHILD_FD */
+    struct child_pipes *pipes;          /* of CHILD_PIPE: set when the child was made */
     bool new_session;
     bool dies_with_parent;              /* the watchdog of libprocess; not with a worker thread */
     bool set_user;
     uint32_t uid, gid;                  /* of set_user; supplementary groups are the user's */
     const char *user;
+    child_clone_f clone;                /* NULL: the host's way; the real host's only */
+    void *clone_arg;
+    const struct child_hook *hooks;     /* n_hooks of them, run in their order */
+    size_t n_hooks;
 };
 
-/* status is waitpid's.  Errors of exec come back here, not as a status. */
+/* status is waitpid's.  Errors of exec, of a folder that cannot be entered and the
+ * like come back here, with the path in the sentence, not as a status.  The child
+ * gets none of our descriptors, and no signal settings of ours. */
 typedef void (*child_ended_f)(void *arg, int status);
 int host_spawn(struct loop *l, const struct child_spec *spec, child_ended_f ended, void *arg,
                pid_t *ret_pid, struct error *err);
@@ -211,6 +245,17 @@ void host_watch_close(struct watch *w); /* NULL is fine; no callback any more */
 /* pid negative: the process group that the process -pid leads. */
 int host_signal(struct host *h, pid_t pid, uint64_t start_time, int signo, struct error *err);
 int host_start_time(struct host *h, pid_t pid, uint64_t *ret_start_time, struct error *err);
+
+/* All OS processes of the machine that can be seen; the array is the caller's.  One that is
+ * reading long: work for host_async.  Times are those of the process itself. */
+struct host_process {
+    pid_t pid, parent;
+    uint64_t start_time;
+    struct duration user, system;
+    uint64_t resident_bytes;
+};
+int host_processes(struct host *h, struct host_process **ret_processes, size_t *ret_n,
+                   struct error *err);
 
 /* Signals to ourselves (SIGTERM, ...), on the loop; one handler for each. */
 int host_on_signal(struct loop *l, int signo, void (*received)(void *arg, int signo), void *arg,

@@ -55,6 +55,7 @@ struct host_ops {
     void (*watch_close)(struct watch *);
     int (*signal)(struct host *, pid_t, uint64_t, int, struct error *);
     int (*start_time)(struct host *, pid_t, uint64_t *, struct error *);
+    int (*processes)(struct host *, struct host_process **, size_t *, struct error *);
     int (*on_signal)(struct loop *, int, void (*)(void *, int), void *, struct error *);
 
     void (*facts)(struct host *, struct host_facts *);
@@ -85,7 +86,11 @@ struct file_ops {
 };
 
 struct host { const struct host_ops *ops; };
-struct loop { struct host *host; _Atomic(const struct context *) context; };
+struct loop {
+    struct host *host;
+    _Atomic(const struct context *) context;
+    _Atomic unsigned helping; /* host.c's: what host_async has begun and not done */
+};
 struct listener { struct host *host; };
 struct watch { struct host *host; };
 struct stream { const struct stream_ops *ops; struct address peer; };   /* ops: TLS slips in here */

@@ -332,6 +332,7 @@ static void real_destroy(struct host *h)
     list_each_safe (l, &r->loops, struct real_loop, of_host)
         host_real_loop_destroy(l);
     host_real_watch_forget(r);
+    host_real_child_release(r);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
     for (size_t i = 0; r->environment[i]; i++)
@@ -379,6 +380,7 @@ static const struct host_ops real_ops = {
     .watch_close = host_real_watch_close,
     .signal = host_real_watch_signal,
     .start_time = host_real_watch_start_time,
+    .processes = host_real_processes_list,
     .on_signal = host_real_watch_on_signal,
     .facts = real_facts,
     .disk = host_real_file_disk,

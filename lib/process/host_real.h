@@ -6,7 +6,8 @@
  * host_real_stream.c  streams and listeners
  * host_real_file.c    files
  * host_real_tree.c    removing a tree
- * host_real_child.c   launching children
+ * host_real_pipe.c    our ends of children's input and output
+ * host_real_child.c   launching children (host_real_exec.c: inside the new ones)
  * host_real_watch.c   the ends of children and others, signals
  *
  * An event base is touched by its loop's thread only.  What others want of it
@@ -68,6 +69,7 @@ struct real_host {
     struct list loops;             /* struct real_loop.of_host */
     struct list orphans;           /* children whose loop has stopped: struct real_child.link */
     struct real_loop *signal_loop; /* which receives them all; NULL: none yet */
+    _Atomic(char *) spare_stack;   /* of the last launch, for the next; NULL: none */
 
     char **environment;
     char *working_directory, *program_directory;
@@ -98,6 +100,7 @@ struct real_loop {
     struct event *wake_event, *timer_event;
     struct instant deadline, armed; /* what is wanted; what the timer is set to, never later */
     bool more;                      /* own thread: the next poll must not block */
+    bool lingers;                   /* own thread: its last sleep was cut short by others */
     _Atomic int state;              /* enum loop_state */
     _Atomic bool stopping;
 
@@ -107,7 +110,7 @@ struct real_loop {
     unsigned asyncs;   /* not done yet */
     bool started, finished;
 
-    struct list streams, listeners, watches, children, signals; /* own thread */
+    struct list streams, pipes, listeners, watches, children, signals; /* own thread */
 };
 
 static inline struct real_loop *real_loop(struct loop *l)
@@ -136,6 +139,7 @@ bool host_real_loop_is_mine(struct real_loop *l);
 
 /* A loop stops, on its thread: what is left on it is cut off from the base. */
 void host_real_stream_detach_all(struct real_loop *l);
+void host_real_pipe_detach_all(struct real_loop *l);
 void host_real_watch_detach_all(struct real_loop *l);
 void host_real_watch_forget(struct real_host *h); /* children that nobody waits for */
 
@@ -149,6 +153,9 @@ struct listener *host_real_stream_listen(struct loop *l, struct address at,
                                          stream_accepted_f accepted, void *arg,
                                          struct address *ret_bound, struct error *err);
 void host_real_stream_listener_close(struct listener *l);
+
+/* A pipe: our end, a stream, and the child's, a descriptor above the three standard ones. */
+struct stream *host_real_pipe_open(bool we_read, int *ret_theirs, struct error *err);
 
 /* ---- files ---- */
 
@@ -179,8 +186,10 @@ int host_real_file_read_small(const char *path, char *out, size_t size, struct e
 int host_real_child_spawn(struct loop *l, const struct child_spec *spec, child_ended_f ended,
                           void *arg, pid_t *ret_pid, struct error *err);
 
-/* Reaps the child when it ends and tells. */
-void host_real_watch_child(struct loop *l, pid_t pid, child_ended_f ended, void *arg);
+void host_real_child_release(struct real_host *h);
+
+/* Reaps the child when it ends and tells.  Takes its pidfd; -1: there is none yet. */
+void host_real_watch_child(struct loop *l, pid_t pid, int pidfd, child_ended_f ended, void *arg);
 struct watch *host_real_watch_open(struct loop *l, pid_t pid, uint64_t start_time,
                                    void (*ended)(void *arg), void *arg);
 void host_real_watch_close(struct watch *w);
@@ -190,5 +199,9 @@ int host_real_watch_start_time(struct host *h, pid_t pid, uint64_t *ret_start_ti
                                struct error *err);
 int host_real_watch_on_signal(struct loop *l, int signo, void (*received)(void *arg, int signo),
                               void *arg, struct error *err);
+
+/* host_real_processes.c */
+int host_real_processes_list(struct host *h, struct host_process **ret_processes, size_t *ret_n,
+                             struct error *err);
 
 #endif

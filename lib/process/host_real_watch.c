@@ -173,13 +173,15 @@ static void start_child(void *arg)
     list_append(&c->loop->children, &c->link);
 }
 
-void host_real_watch_child(struct loop *loop, pid_t pid, child_ended_f ended, void *arg)
+void host_real_watch_child(struct loop *loop, pid_t pid, int pidfd, child_ended_f ended, void *arg)
 {
     struct real_child *c = mem_alloc(sizeof *c);
 
-    *c = (struct real_child){
-        .loop = real_loop(loop), .fd = open_pidfd(pid), .pid = pid, .ended = ended, .arg = arg
-    };
+    *c = (struct real_child){ .loop = real_loop(loop),
+                              .fd = pidfd >= 0 ? pidfd : open_pidfd(pid),
+                              .pid = pid,
+                              .ended = ended,
+                              .arg = arg };
     list_init(&c->link);
     c->start = (struct real_post){ .run = start_child, .arg = c };
     host_real_loop_post(c->loop, &c->start);

@@ -5,6 +5,10 @@
  * by its own exit, a signal or a loss of power, tells the parent and whoever
  * watches it, each a little later; its own children live on unless they were
  * to die with it.  Pids count up from 300 after each boot of a node.
+ *
+ * Pipes are connections within the node, used in one direction; the program finds
+ * its ends in its spec, as the parent finds its own.  There are no descriptors
+ * and no other ways to make an OS process here, so these are refused.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +17,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "process/host_sim_private.h"
+#include "process/host_sim_net.h"
 
 struct program_row {
     struct list link; /* sim->programs */
@@ -124,6 +128,9 @@ static char *dup_or_null(const char *text)
 static void spec_copy(struct child_spec *to, const struct child_spec *from, struct sim_host *parent)
 {
     *to = *from;
+    to->hooks = NULL; /* the parent's only */
+    to->n_hooks = 0;
+    to->pipes = mem_alloc(sizeof *to->pipes);
     to->path = mem_strdup(from->path);
     to->argv = strings_dup(from->argv);
     to->envp = strings_dup(from->envp ? from->envp : parent->base.ops->environment(&parent->base));
@@ -150,6 +157,7 @@ static void spec_release(struct child_spec *spec)
     mem_free((void *)spec->out_path);
     mem_free((void *)spec->err_path);
     mem_free((void *)spec->user);
+    mem_free(spec->pipes);
 }
 
 static void program_start(struct sim_event *e)
@@ -200,6 +208,10 @@ static int spawn_check(struct sim_host *h, const struct child_spec *spec, struct
 
     if (h->dead)
         return error_set(err, EIO, "cannot start %s: this OS process is dead", spec->path);
+    if (spec->clone || spec->in == CHILD_FD || spec->out == CHILD_FD || spec->err == CHILD_FD)
+        return error_set(err, ENOTSUP,
+                         "cannot start %s: descriptors and clone functions are real ones' only",
+                         spec->path);
     if (!find_program(sim_of(h), spec->path))
         return error_set(err, ENOENT, "cannot start %s: no such program", spec->path);
     if (spec->directory && host->ops->stat(host, spec->directory, &info, err) < 0)
@@ -231,11 +243,68 @@ static void child_run(struct sim_event *e)
     mem_free(c);
 }
 
+/* An end that stands; the empty path is what a pipe is known by. */
+static struct sim_stream *open_end(struct sim_host *h)
+{
+    struct sim_stream *st = sim_net_stream_new(h, (struct address){ 0, 0 });
+
+    st->state = STREAM_OPEN;
+    st->path = mem_strdup("");
+    return st;
+}
+
+static void open_pipe(struct sim_host *parent, struct sim_host *h, enum child_stdio kind,
+                      struct stream **ret_ours, struct stream **ret_theirs)
+{
+    struct sim_stream *ours, *theirs;
+
+    if (kind != CHILD_PIPE)
+        return;
+    ours = open_end(parent);
+    theirs = open_end(h);
+    sim_net_connection_create(sim_of(h), ours, theirs);
+    *ret_ours = &ours->base;
+    *ret_theirs = &theirs->base;
+}
+
+static void open_pipes(struct sim_host *parent, struct sim_host *h, struct child_pipes *ours)
+{
+    struct child_pipes *theirs = h->spec.pipes;
+
+    *ours = (struct child_pipes){ NULL, NULL, NULL };
+    open_pipe(parent, h, h->spec.in, &ours->in, &theirs->in);
+    open_pipe(parent, h, h->spec.out, &ours->out, &theirs->out);
+    open_pipe(parent, h, h->spec.err, &ours->err, &theirs->err);
+}
+
+static int run_hooks(const struct child_spec *spec, pid_t pid, struct error *err)
+{
+    for (size_t i = 0; i < spec->n_hooks; i++)
+        if (spec->hooks[i].run(spec->hooks[i].arg, pid, err) < 0)
+            return error_wrap(err, "cannot start %s", spec->path);
+    return 0;
+}
+
+static struct sim_child *child_new(struct sim_loop *l, struct sim_host *h, child_ended_f ended,
+                                   void *arg)
+{
+    struct sim_child *c = mem_alloc(sizeof *c);
+
+    c->loop = l;
+    c->host = h;
+    c->ended = ended;
+    c->arg = arg;
+    sim_event_init(&c->event, child_run);
+    list_append(&l->children, &c->link);
+    return c;
+}
+
 int sim_child_spawn(struct loop *l, const struct child_spec *spec, child_ended_f ended, void *arg,
                     pid_t *ret_pid, struct error *err)
 {
     struct sim_host *parent = sim_loop(l)->host;
     struct sim *s = sim_of(parent);
+    struct child_pipes pipes;
 
     if (spawn_check(parent, spec, err) < 0)
         return -1;
@@ -243,20 +312,19 @@ int sim_child_spawn(struct loop *l, const struct child_spec *spec, child_ended_f
     h->program = find_program(s, spec->path);
     h->parent = parent;
     spec_copy(&h->spec, spec, parent);
-
-    struct sim_child *c = mem_alloc(sizeof *c);
-    c->loop = sim_loop(l);
-    c->host = h;
-    c->ended = ended;
-    c->arg = arg;
-    sim_event_init(&c->event, child_run);
-    list_append(&c->loop->children, &c->link);
-    h->child = c;
-
     sim_event_init(&h->start, program_start);
     sim_event_init(&h->stop, program_stop);
+    if (run_hooks(spec, h->pid, err) < 0) {
+        sim_host_cease(h, SIM_STATUS_KILLED, false);
+        return -1;
+    }
+    open_pipes(parent, h, &pipes);
+    if (spec->pipes)
+        *spec->pipes = pipes;
+    h->child = child_new(sim_loop(l), h, ended, arg);
     soon(s, &h->start);
-    *ret_pid = h->pid;
+    if (ret_pid)
+        *ret_pid = h->pid;
     return 0;
 }
 
@@ -398,6 +466,28 @@ int sim_child_start_time(struct host *host, pid_t pid, uint64_t *ret_start_time,
             return 0;
         }
     return error_set(err, ESRCH, "there is no OS process %d", (int)pid);
+}
+
+/* Simulated work takes no time, and memory is not counted. */
+int sim_child_processes(struct host *host, struct host_process **ret_processes, size_t *ret_n,
+                        struct error *err)
+{
+    struct sim_node *node = sim_host(host)->node;
+    size_t n = 0;
+
+    (void)err;
+    list_each (h, &node->hosts, struct sim_host, link)
+        n++;
+    *ret_processes = mem_array(n, sizeof **ret_processes);
+    *ret_n = 0;
+    list_each (h, &node->hosts, struct sim_host, link)
+        if (!h->dead)
+            (*ret_processes)[(*ret_n)++] = (struct host_process){
+                .pid = h->pid,
+                .parent = h->parent && !h->parent->dead ? h->parent->pid : 1,
+                .start_time = h->start_time,
+            };
+    return 0;
 }
 
 int sim_child_on_signal(struct loop *l, int signo, void (*received)(void *, int), void *arg,

@@ -393,6 +393,7 @@ const struct host_ops sim_loop_ops = {
     .watch_close = sim_child_watch_close,
     .signal = sim_child_signal,
     .start_time = sim_child_start_time,
+    .processes = sim_child_processes,
     .on_signal = sim_child_on_signal,
     .facts = facts,
     .disk = sim_disk_space,

@@ -491,8 +491,13 @@ void sim_net_loop_stopped(struct sim_loop *l)
         sim_net_resolve_free(r);
 }
 
+static bool is_pipe(const struct sim_stream *st)
+{
+    return st->path && !*st->path;
+}
+
 /* The kernel closes what the OS process had open: with a FIN, or with a RESET
- * where something was left unread. */
+ * where something was left unread; pipes just end. */
 void sim_net_cease(struct sim_host *h)
 {
     struct sim *s = sim_of(h);
@@ -501,7 +506,8 @@ void sim_net_cease(struct sim_host *h)
         sim_net_listener_silence(ls);
     list_each (st, &h->streams, struct sim_stream, link) {
         sim_event_cancel(s, &st->connect);
-        sim_net_stream_leave(st, buffer_length(&st->received) > 0 || sim_chance(s, 1, 3)
+        sim_net_stream_leave(st, !is_pipe(st) && (buffer_length(&st->received) > 0 ||
+                                                  sim_chance(s, 1, 3))
                                      ? SEGMENT_RESET
                                      : SEGMENT_FIN);
         sim_net_stream_schedule(st);

@@ -191,6 +191,8 @@ struct watch *sim_child_watch(struct loop *l, pid_t pid, uint64_t start_time, vo
 void sim_child_watch_close(struct watch *w);
 int sim_child_signal(struct host *h, pid_t pid, uint64_t start_time, int signo, struct error *err);
 int sim_child_start_time(struct host *h, pid_t pid, uint64_t *ret_start_time, struct error *err);
+int sim_child_processes(struct host *h, struct host_process **ret_processes, size_t *ret_n,
+                        struct error *err);
 int sim_child_on_signal(struct loop *l, int signo, void (*received)(void *, int), void *arg,
                         struct error *err);
 void sim_child_loop_stopped(struct sim_loop *l);

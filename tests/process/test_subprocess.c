@@ -27,8 +27,9 @@ static struct future *call_spawn(struct process *self UNUSED, void *args)
 {
     struct birth *b = *(struct birth **)args;
     char *argv[] = { (char *)b->path, (char *)"-c", (char *)b->command, NULL };
-    struct child_spec spec = { .path = b->path, .argv = argv, .in = CHILD_NULL,
-                               .new_session = true };
+    struct child_spec spec = {
+        .path = b->path, .argv = argv, .in = CHILD_NULL, .new_session = true
+    };
 
     b->child = subprocess_spawn(b->rt, &spec, &b->err);
     return future_ready(&future_nothing, NULL);
@@ -37,8 +38,8 @@ static struct future *call_spawn(struct process *self UNUSED, void *args)
 static struct birth spawn(struct node *n, const char *path, const char *command)
 {
     struct birth b = { .rt = n->rt, .path = path, .command = command }, *args = &b;
-    struct future *f = process_call(&runtime_executor(n->rt)->pid, call_spawn, &args, sizeof args,
-                                    NULL);
+    struct future *f =
+        process_call(&runtime_executor(n->rt)->pid, call_spawn, &args, sizeof args, NULL);
 
     ck_assert(future_wait(f, n->host, LONG));
     future_unref(f);
@@ -65,7 +66,9 @@ static int status_of(struct node *n, struct subprocess *s)
 }
 
 /* A pipe with a name: its reader sees the end when the last writer has gone. */
-struct fifo { char folder[32], path[64]; };
+struct fifo {
+    char folder[32], path[64];
+};
 
 static struct fifo fifo_create(void)
 {
@@ -160,6 +163,44 @@ START_TEST(a_runtime_that_ends_first_leaves_the_child_running_and_nothing_behind
 }
 END_TEST
 
+/* ---- who started it ends first ---- */
+
+struct parent {
+    struct process process;
+    struct subprocess *child;
+};
+
+CLASS(parent, "parent", parent_initialize, parent_exited, parent_finalize);
+
+static void parent_initialize(struct parent *p)
+{
+    char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"read line; exit 5", NULL };
+    struct child_spec spec = { .path = "sh", .argv = argv, .in = CHILD_PIPE };
+
+    p->child = subprocess_spawn(p->process.runtime, &spec, NULL);
+}
+
+static void parent_exited(struct parent *p UNUSED, const struct pid *peer UNUSED) {}
+
+static void parent_finalize(struct parent *p UNUSED) {}
+
+START_TEST(an_actor_that_ends_leaves_the_child_running_and_its_future_comes)
+{
+    struct node n = node_start(2);
+    struct parent p = { .child = NULL };
+    struct pid pid;
+
+    ck_assert_int_eq(process_spawn(n.rt, &p.process, &parent_class, NULL, &pid, NULL), 0);
+    process_terminate(&pid, TERMINATE_AFTER_QUEUED);
+    ck_assert(process_wait(&pid, LONG));
+    pid_release(&pid);
+    subprocess_close(p.child, SUBPROCESS_IN);
+    ck_assert_int_eq(status_of(&n, p.child), 5 << 8);
+    subprocess_unref(p.child);
+    node_stop(&n);
+}
+END_TEST
+
 /* ---- signals ---- */
 
 START_TEST(a_signal_ends_the_child_and_comes_too_late_afterwards)
@@ -185,12 +226,12 @@ START_TEST(a_signal_to_the_group_reaches_the_childs_children)
     struct fifo fifo = fifo_create();
     char *command = mem_printf("sleep 100000 >%s & wait", fifo.path);
     struct subprocess *s = shell(&n, command);
-    int fd = open(fifo.path, O_RDONLY);             /* waits for the sleeper to open it */
+    int fd = open(fifo.path, O_RDONLY); /* waits for the sleeper to open it */
     char byte;
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(subprocess_signal_group(s, SIGKILL, NULL), 0);
-    ck_assert_int_eq(read(fd, &byte, 1), 0);        /* waits for the sleeper to end */
+    ck_assert_int_eq(read(fd, &byte, 1), 0); /* waits for the sleeper to end */
     ck_assert_int_eq(status_of(&n, s), SIGKILL);
     close(fd);
     subprocess_unref(s);
@@ -201,9 +242,9 @@ START_TEST(a_signal_to_the_group_reaches_the_childs_children)
 END_TEST
 
 UNIT(subprocess, the_status_is_a_future_that_may_be_asked_for_again,
-     a_program_that_is_not_there_is_an_error_of_the_call,
-     many_children_end_with_their_own_statuses,
+     a_program_that_is_not_there_is_an_error_of_the_call, many_children_end_with_their_own_statuses,
      a_subprocess_without_owners_goes_on_and_its_future_comes,
      a_runtime_that_ends_first_leaves_the_child_running_and_nothing_behind,
+     an_actor_that_ends_leaves_the_child_running_and_its_future_comes,
      a_signal_ends_the_child_and_comes_too_late_afterwards,
      a_signal_to_the_group_reaches_the_childs_children);
