@@ -2,10 +2,10 @@
  *
  *   /help, /help/<id>, /help/<id>/<name>   from the routes' own tables
  *   /version                               what is known about the build
- *   /__processes__                         who is there, and how much waits for whom
  *   /logging/toggle?level=1&duration=10mins
+ *   /system/stats.json                     load and memory of the machine
  *
- * /metrics/snapshot is metrics.c's, /health the roles' own.
+ * /metrics/snapshot is metrics.c's, /__processes__ process_list.c's, /health the roles' own.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,10 +16,13 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "process/build_info.h"
 #include "process/help.h"
+#include "process/host.h"
 #include "process/http.h"
-#include "process/http_connection.h"
+#include "process/http_access.h"
 #include "process/logging.h"
+#include "process/process_list.h"
 #include "process/runtime_private.h"
 #include "process/typed.h"
 
@@ -42,6 +45,9 @@ static void serve_version(struct process *p, struct http_request *r)
         return;
     json_writer_init(&w, &body);
     json_begin_object(&w);
+    json_put_string(&w, "build_date", BUILD_INFO_DATE);
+    json_put_double(&w, "build_time", BUILD_INFO_TIME);
+    json_put_string(&w, "build_user", BUILD_INFO_USER);
     json_put_string(&w, "mesos_lite_version", PACKAGE_VERSION);
     json_put_string(&w, "version", runtime_get_options(p->runtime)->version);
     json_end_object(&w);
@@ -65,60 +71,6 @@ static void version_exited(struct version *v UNUSED, const struct pid *peer UNUS
 static void version_finalize(struct version *v)
 {
     mem_free(v);
-}
-
-/* ---- __processes__ ---- */
-
-struct processes {
-    struct process process;
-};
-
-CLASS(processes, "__processes__", processes_initialize, processes_exited, processes_finalize);
-
-static void write_process(void *arg, const struct pid *pid, size_t events)
-{
-    struct json_writer *w = arg;
-
-    json_begin_object(w);
-    json_key(w, "events"); /* a mailbox is its owner's: what is in it is not looked at */
-    json_begin_array(w);
-    json_end_array(w);
-    json_put_integer(w, "events_queued", (int64_t)events);
-    json_put_string(w, "id", pid->id->bytes);
-    json_end_object(w);
-}
-
-static void serve_processes(struct process *p, struct http_request *r)
-{
-    struct buffer body = BUFFER_INIT;
-    struct json_writer w;
-
-    if (!http_require_method(r, "GET"))
-        return;
-    json_writer_init(&w, &body);
-    json_begin_array(&w);
-    runtime_each_process(p->runtime, write_process, &w);
-    json_end_array(&w);
-    http_answer_json(r, &body);
-}
-
-static void processes_initialize(struct processes *s)
-{
-    static const struct process_route routes[] = {
-        { "", serve_processes,
-          "Lists the processes.\n"
-          "Each with its id and with how many events wait for it." },
-        { NULL, NULL, NULL },
-    };
-
-    process_route(&s->process, routes);
-}
-
-static void processes_exited(struct processes *s UNUSED, const struct pid *peer UNUSED) {}
-
-static void processes_finalize(struct processes *s)
-{
-    mem_free(s);
 }
 
 /* ---- logging ---- */
@@ -229,8 +181,9 @@ static void logging_initialize(struct logging *l)
         { "/toggle", serve_toggle,
           "Sets the logging verbosity level for a specified duration.\n"
           "Without arguments: the level that is set, 0 or 1 (debug).  With `level=VALUE` and\n"
-          "`duration=VALUE` (such as 10mins) it is set, and goes back after that time." },
-        { NULL, NULL, NULL },
+          "`duration=VALUE` (such as 10mins) it is set, and goes back after that time.",
+          HTTP_REALM_READWRITE },
+        { NULL, NULL, NULL, NULL },
     };
 
     process_route(&l->process, routes);
@@ -243,29 +196,76 @@ static void logging_finalize(struct logging *l)
     mem_free(l);
 }
 
+/* ---- system ---- */
+
+struct system {
+    struct process process;
+};
+
+CLASS(system, "system", system_initialize, system_exited, system_finalize);
+
+static void serve_stats(struct process *p, struct http_request *r)
+{
+    struct buffer body = BUFFER_INIT;
+    struct host_facts facts;
+    struct json_writer w;
+
+    if (!http_require_method(r, "GET"))
+        return;
+    host_facts(runtime_host(p->runtime), &facts);
+    json_writer_init(&w, &body);
+    json_begin_object(&w);
+    json_put_double(&w, "avg_load_15min", facts.load_15min);
+    json_put_double(&w, "avg_load_1min", facts.load_1min);
+    json_put_double(&w, "avg_load_5min", facts.load_5min);
+    json_put_integer(&w, "cpus_total", facts.cpus);
+    json_put_integer(&w, "mem_free_bytes", (int64_t)facts.memory_free_bytes);
+    json_put_integer(&w, "mem_total_bytes", (int64_t)facts.memory_bytes);
+    json_end_object(&w);
+    http_answer_json(r, &body);
+}
+
+static void system_initialize(struct system *s)
+{
+    static const struct process_route routes[] = {
+        { "/stats.json", serve_stats,
+          "Shows the load and the memory of the machine.\n"
+          "The load averages of 1, 5 and 15 minutes, the CPUs, and the memory in bytes.", NULL },
+        { NULL, NULL, NULL, NULL },
+    };
+
+    process_route(&s->process, routes);
+}
+
+static void system_exited(struct system *s UNUSED, const struct pid *peer UNUSED) {}
+
+static void system_finalize(struct system *s)
+{
+    mem_free(s);
+}
+
+/* ---- all of them ---- */
+
+#define SPAWN(kind, id)                                                                            \
+    static int spawn_##kind(struct runtime *rt, struct error *err)                                 \
+    {                                                                                              \
+        struct kind *p = mem_alloc(sizeof *p);                                                     \
+                                                                                                   \
+        if (process_spawn(rt, &p->process, &kind##_class, id, NULL, err) == 0)                     \
+            return 0;                                                                              \
+        mem_free(p);                                                                               \
+        return -1;                                                                                 \
+    }                                                                                              \
+    struct kind
+
+SPAWN(version, "version");
+SPAWN(logging, "logging");
+SPAWN(system, "system");
+
 int builtins_spawn(struct runtime *rt, struct error *err)
 {
-    struct version *v = mem_alloc(sizeof *v);
-    struct processes *s = mem_alloc(sizeof *s);
-    struct logging *l = mem_alloc(sizeof *l);
-
-    if (process_spawn(rt, &v->process, &version_class, "version", NULL, err) < 0) {
-        mem_free(v);
-        mem_free(s);
-        mem_free(l);
+    if (spawn_version(rt, err) < 0 || process_list_spawn(rt, err) < 0 ||
+        spawn_logging(rt, err) < 0 || spawn_system(rt, err) < 0 || metrics_spawn(rt, err) < 0)
         return -1;
-    }
-    if (process_spawn(rt, &s->process, &processes_class, "__processes__", NULL, err) < 0) {
-        mem_free(s);
-        mem_free(l);
-        return -1;
-    }
-    if (process_spawn(rt, &l->process, &logging_class, "logging", NULL, err) < 0) {
-        mem_free(l);
-        return -1;
-    }
-    if (metrics_spawn(rt, err) < 0 || help_spawn(rt, err) < 0)
-        return -1;
-    http_server_open(runtime_http_server(rt));
-    return 0;
+    return help_spawn(rt, err);
 }

@@ -7,6 +7,9 @@
  *   /help/<id>          its endpoints
  *   /help/<id>/<name>   one of them
  *   ?format=json        {"processes":[{"id","endpoints":[{"name","text"}]}]}
+ *
+ * The texts are markdown, which curl and HTTPie get as it is, and others as a page
+ * (help_html.c).
  */
 #include "process/help.h"
 
@@ -76,6 +79,15 @@ static char *format_text(const char *id, const struct process_route *route)
     }
     if (rest && rest[1])
         buffer_printf(&out, "\n### DESCRIPTION ###%s\n", rest);
+    if (route->realm)
+        buffer_printf(&out,
+                      "\n### AUTHENTICATION ###\n"
+                      "Where HTTP authentication is on, who asks must be known in the realm\n"
+                      "`%s`; else the answer is 401.\n"
+                      "\n### AUTHORIZATION ###\n"
+                      "Where authorization is on, the answer is 403 to those who may not have\n"
+                      "`/%s%s`.\n",
+                      route->realm, id, route->path);
     return buffer_take(&out, NULL);
 }
 
@@ -119,12 +131,19 @@ static void write_page_text(struct buffer *out, const struct help_page *page)
                       page->endpoints[i].name);
 }
 
+/* Takes the body. */
 static void answer_text(struct http_request *r, struct buffer *body)
 {
     const char *agent = http_request_header(r, "User-Agent");
-    bool markdown = agent && (strncmp(agent, "curl/", 5) == 0 || strncmp(agent, "HTTPie/", 7) == 0);
+    struct buffer page = BUFFER_INIT;
 
-    http_answer_buffer(r, 200, markdown ? "text/x-markdown" : "text/plain; charset=utf-8", body);
+    if (agent && (strncmp(agent, "curl/", 5) == 0 || strncmp(agent, "HTTPie/", 7) == 0)) {
+        http_answer_buffer(r, 200, "text/x-markdown", body);
+        return;
+    }
+    help_write_html(buffer_data(body), &page);
+    buffer_release(body);
+    http_answer_buffer(r, 200, "text/html; charset=utf-8", &page);
 }
 
 static bool wants_json(const struct http_request *r)
@@ -286,7 +305,7 @@ static void help_initialize(struct help *h)
         { "", serve_help,
           "Shows the endpoints of all processes, of one, or the help of one endpoint.\n"
           "`/help`, `/help/<id>` and `/help/<id>/<name>`; `?format=json` for machines." },
-        { NULL, NULL, NULL },
+        { NULL, NULL, NULL, NULL },
     };
 
     process_route(&h->process, routes);

@@ -12,8 +12,7 @@
 #include "base/percent.h"
 #include "process/future.h"
 #include "process/http_private.h"
-
-enum { MAX_PAIRS = 10000 }; /* of a query or form */
+#include "process/runtime_private.h"
 
 /* ---- life ---- */
 
@@ -35,15 +34,18 @@ static void request_free(struct http_request *r)
     buffer_release(&r->inflated);
     pthread_mutex_destroy(&r->lock);
     mem_free(r->raw);
-    mem_free(r->path);
+    mem_free(r->decoded_path);
     mem_free(r->rest);
-    mem_free(r->content_type);
+    mem_free(r->principal);
+    http_release_pairs(r->variables, r->n_variables);
+    if (r->content_type != r->type_text)
+        mem_free((char *)r->content_type);
     http_parser_release(&r->parser);
     buffer_release(&r->headers);
     buffer_release(&r->body);
     if (r->connection)
         http_connection_unref(r->connection);
-    mem_free(r);
+    spares_put(r, sizeof *r);
 }
 
 void http_request_drop_memory(struct http_request *r)
@@ -52,26 +54,33 @@ void http_request_drop_memory(struct http_request *r)
         request_free(r);
 }
 
-static char *decode(const char *text, size_t length, struct error *err)
+static bool is_plain(const char *text, size_t length)
+{
+    return !memchr(text, '%', length) && !memchr(text, '+', length);
+}
+
+char *http_decode(const char *text, size_t length, struct error *err)
 {
     CLEANUP(buffer_release) struct buffer out = BUFFER_INIT;
 
+    if (is_plain(text, length))
+        return mem_strndup(text, length);
     if (percent_decode(text, length, &out, err) < 0)
         return NULL;
     return buffer_take(&out, NULL);
 }
 
 /* The last of a repeated key wins, so it is found from the back. */
-int http_decode_pairs(const char *text, size_t length, struct http_pair **ret_pairs, size_t *ret_n,
-                      struct error *err)
+int http_decode_pairs(const char *text, size_t length, size_t max, struct http_pair **ret_pairs,
+                      size_t *ret_n, struct error *err)
 {
     const char *end = text + length;
     size_t n = 1;
 
     for (const char *c = text; c < end; c++)
         n += *c == '&' || *c == ';';
-    if (n > MAX_PAIRS)
-        return error_set(err, E2BIG, "more than %d fields", MAX_PAIRS);
+    if (n > max)
+        return error_set(err, E2BIG, "more than %zu fields", max);
     *ret_pairs = mem_array(n, sizeof **ret_pairs);
     *ret_n = 0;
     while (text < end) {
@@ -82,8 +91,8 @@ int http_decode_pairs(const char *text, size_t length, struct http_pair **ret_pa
             const char *equals = memchr(text, '=', (size_t)(stop - text));
             const char *key_end = equals ? equals : stop, *value = equals ? equals + 1 : stop;
             struct http_pair *pair = &(*ret_pairs)[(*ret_n)++];
-            pair->key = decode(text, (size_t)(key_end - text), err);
-            pair->value = pair->key ? decode(value, (size_t)(stop - value), err) : NULL;
+            pair->key = http_decode(text, (size_t)(key_end - text), err);
+            pair->value = pair->key ? http_decode(value, (size_t)(stop - value), err) : NULL;
             if (!pair->value)
                 return -1;
         }
@@ -94,7 +103,7 @@ int http_decode_pairs(const char *text, size_t length, struct http_pair **ret_pa
 
 static struct http_request *request_alloc(struct runtime *rt)
 {
-    struct http_request *r = mem_alloc(sizeof *r);
+    struct http_request *r = memset(spares_take(rt, sizeof *r), 0, sizeof *r);
 
     ref_init(&r->ref); /* the queue's */
     ref_get(&r->ref);  /* the hands' */
@@ -103,7 +112,6 @@ static struct http_request *request_alloc(struct runtime *rt)
     pthread_mutex_init(&r->lock, NULL);
     atomic_init(&r->answered, false);
     r->runtime = rt;
-    r->route_rest = "";
     return r;
 }
 
@@ -119,6 +127,26 @@ static void terminate_parts(struct http_request *r)
     r->raw[p->body.at + p->body.length] = '\0';
 }
 
+/* With a NUL behind it, which takes the place of the blank or '?', it is text mostly. */
+static int decode_path(struct http_request *r, struct error *err)
+{
+    struct http_part p = r->parser.path;
+    char *text = r->raw + p.at;
+
+    if (is_plain(text, p.length)) {
+        text[p.length] = '\0';
+        r->path = text;
+        return 0;
+    }
+    r->path = r->decoded_path = http_decode(text, p.length, err);
+    return r->path ? 0 : -1;
+}
+
+static size_t max_fields(const struct http_request *r)
+{
+    return runtime_get_options(r->runtime)->max_fields;
+}
+
 struct http_request *http_request_create(struct runtime *rt, char *raw, struct http_parser *parser,
                                          struct error *err)
 {
@@ -127,10 +155,10 @@ struct http_request *http_request_create(struct runtime *rt, char *raw, struct h
     r->raw = raw;
     r->parser = *parser;
     http_parser_init(parser, r->parser.kind, &r->parser.limits);
-    r->path = decode(raw + r->parser.path.at, r->parser.path.length, err);
-    if (!r->path ||
-        (r->parser.has_query && http_decode_pairs(raw + r->parser.query.at, r->parser.query.length,
-                                                  &r->query, &r->n_query, err) < 0)) {
+    if (decode_path(r, err) < 0 ||
+        (r->parser.has_query &&
+         http_decode_pairs(raw + r->parser.query.at, r->parser.query.length, max_fields(r),
+                           &r->query, &r->n_query, err) < 0)) {
         request_free(r);
         return NULL;
     }
@@ -141,13 +169,23 @@ struct http_request *http_request_create(struct runtime *rt, char *raw, struct h
     return r;
 }
 
+static void set_answer(struct http_request *r, int status, const char *content_type)
+{
+    size_t size = content_type ? strlen(content_type) + 1 : 0;
+
+    r->status = status;
+    if (size > sizeof r->type_text)
+        r->content_type = mem_strdup(content_type);
+    else if (content_type)
+        r->content_type = memcpy(r->type_text, content_type, size);
+}
+
 struct http_request *http_request_canned(struct runtime *rt, int status, const char *content_type,
                                          const void *body, size_t size)
 {
     struct http_request *r = request_alloc(rt);
 
-    r->status = status;
-    r->content_type = content_type ? mem_strdup(content_type) : NULL;
+    set_answer(r, status, content_type);
     buffer_append(&r->body, body, size);
     atomic_store_explicit(&r->answered, true, memory_order_relaxed);
     r->ready = true;
@@ -181,9 +219,20 @@ const char *http_request_path(const struct http_request *r)
     return r->path;
 }
 
+void http_request_target(const struct http_request *r, struct buffer *out)
+{
+    const struct http_parser *p = &r->parser;
+
+    buffer_append(out, r->raw + p->path.at, p->path.length);
+    if (p->has_query) {
+        buffer_append(out, "?", 1);
+        buffer_append(out, r->raw + p->query.at, p->query.length);
+    }
+}
+
 const char *http_request_rest(const struct http_request *r)
 {
-    return r->route_rest;
+    return r->rest ? r->rest : "";
 }
 
 const char *http_request_header(const struct http_request *r, const char *name)
@@ -224,7 +273,7 @@ static void decode_form(struct http_request *r)
     const char *body = http_request_body(r, &size);
 
     r->has_form = true;
-    if (has_form(r) && http_decode_pairs(body, size, &pairs, &n, NULL) < 0) {
+    if (has_form(r) && http_decode_pairs(body, size, max_fields(r), &pairs, &n, NULL) < 0) {
         http_release_pairs(pairs, n);
         return;
     }
@@ -239,6 +288,16 @@ const char *http_request_form(struct http_request *r, const char *key)
         decode_form(r);
     pthread_mutex_unlock(&r->lock);
     return find_pair(r->form, r->n_form, key);
+}
+
+const char *http_request_variable(const struct http_request *r, const char *name)
+{
+    return find_pair(r->variables, r->n_variables, name);
+}
+
+const char *http_request_principal(const struct http_request *r)
+{
+    return r->principal;
 }
 
 const char *http_request_body(const struct http_request *r, size_t *ret_size)
@@ -310,8 +369,7 @@ void http_request_ends(struct http_request *r, enum http_request_end end)
 void http_request_begin_answer(struct http_request *r, int status, const char *content_type)
 {
     CHECK(!atomic_exchange_explicit(&r->answered, true, memory_order_acq_rel));
-    r->status = status;
-    r->content_type = content_type ? mem_strdup(content_type) : NULL;
+    set_answer(r, status, content_type);
 }
 
 /* The body is there. */

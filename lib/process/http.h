@@ -32,8 +32,14 @@ void http_request_unref(struct http_request *r);
 const char *http_request_method(const struct http_request *r);     /* "GET" */
 const char *
 http_request_path(const struct http_request *r); /* decoded, as asked: "/master/state" */
+/* Appends path and query as they came, not decoded: "/state?jsonp=f". */
+void http_request_target(const struct http_request *r, struct buffer *out);
 /* What follows the route's path: "/sub" for /master/state/sub, else "". */
 const char *http_request_rest(const struct http_request *r);
+/* What stands for {name} in the route's path: decoded, not empty; NULL if it has none. */
+const char *http_request_variable(const struct http_request *r, const char *name);
+/* Who asks, as the authenticator of the route's realm found; NULL: it has none. */
+const char *http_request_principal(const struct http_request *r);
 const char *http_request_header(const struct http_request *r,
                                 const char *name); /* NULL if absent */
 const char *http_request_query(const struct http_request *r,
@@ -86,6 +92,8 @@ void http_stream_unref(struct http_stream *s); /* NULL is fine */
 void http_stream_write(struct http_stream *s, const void *data, size_t size);
 void http_stream_close(struct http_stream *s);
 void http_stream_fail(struct http_stream *s);
+/* Disconnects the client now, what it has not read is thrown away. */
+void http_stream_drop(struct http_stream *s);
 /* Bytes written that the kernel has not taken yet, with their framing.  A write
  * that would bring it over max_output_bytes (runtime.h) disconnects the client
  * instead; whoever can wait, or leave something out, looks here before. */

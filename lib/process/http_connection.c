@@ -1,6 +1,7 @@
 /* http_connection.c - one accepted connection: requests in (answers out: http_connection_output.c)
  *
  *   readable → bytes → parser → message: deliver, 202 or 404 (http_connection_message.c)
+ *                             → message in JSON: queue, and answer when it has been parsed
  *                             → request: queue, (inflate,) route (http_route.c)
  *   at the end → who has not answered yet is told that the client has gone
  *
@@ -25,7 +26,6 @@
 enum {
     READ_BYTES = 16 * 1024, /* one read, onto the stack: an idle connection keeps no room for it */
     READS_PER_TURN = 16,
-    MAX_PIPELINED = 128,       /* unanswered requests before reading stops */
     PROGRESS_BYTES = 16 * 1024 /* that a peer must move in a time-out, to be given another */
 };
 
@@ -74,8 +74,17 @@ void http_connection_close_all(struct http_shard *shard)
 
 /* ---- answers of ours ---- */
 
+/* Each status has its own counter: it says which limit it was. */
+static void count_refused(struct runtime *rt, int status)
+{
+    CLEANUP(mem_free_p) char *counter = mem_printf("process/http_requests_refused_%d", status);
+
+    http_server_count(rt, counter);
+}
+
 static void refuse(struct http_connection *c, int status, const char *reason)
 {
+    count_refused(c->shard->runtime, status);
     list_remove(&c->waiting);
     c->refused = c->last = true;
     http_connection_say(c, status, reason, true);
@@ -120,6 +129,22 @@ static void inflate_body(void *arg)
                                     &r->inflated, &job->error);
 }
 
+static void route(struct http_request *r)
+{
+    if (r->is_message)
+        http_connection_deliver_json(r);
+    else
+        http_route_request(r);
+}
+
+static void refuse_body(struct http_request *r, const struct error *err)
+{
+    int status = err->code == EFBIG ? 413 : 400;
+
+    count_refused(r->runtime, status);
+    http_answer_error(r, status, "%s", err->text);
+}
+
 static void inflated(void *arg)
 {
     struct inflation *job = arg;
@@ -127,10 +152,10 @@ static void inflated(void *arg)
 
     if (job->worked && job->status == 0) {
         r->was_inflated = true;
-        http_route_request(r);
+        route(r);
     } else {
         if (job->worked)
-            http_answer_error(r, job->error.code == EFBIG ? 413 : 400, "%s", job->error.text);
+            refuse_body(r, &job->error);
         http_request_unref(r);
     }
     http_connection_resume(job->connection);
@@ -162,7 +187,15 @@ static bool comes_as_gzip(const struct http_request *r)
     return encoding && strcasecmp(encoding, "gzip") == 0 && r->parser.body.length > 0;
 }
 
-static void receive_request(struct http_connection *c)
+/* Too many wait for their answers already. */
+static void refuse_one_more(struct http_request *r)
+{
+    http_server_count(r->runtime, "process/http_requests_refused_open");
+    http_answer_error(r, 503, NULL);
+    http_request_unref(r);
+}
+
+static void receive_request(struct http_connection *c, bool is_message)
 {
     bool close = !c->parser.keep_alive;
     struct http_request *r;
@@ -177,15 +210,19 @@ static void receive_request(struct http_connection *c)
     }
     r = http_request_create(c->shard->runtime, raw, &c->parser, &err);
     if (!r) {
+        count_refused(c->shard->runtime, 400);
         http_connection_say(c, 400, err.text, close);
         return;
     }
     r->peer = stream_peer(c->stream);
+    r->is_message = is_message;
     http_connection_enqueue(c, r);
-    if (comes_as_gzip(r))
+    if (c->shard->n_requests > c->shard->max_requests)
+        refuse_one_more(r);
+    else if (comes_as_gzip(r))
         inflate_aside(c, r);
     else
-        http_route_request(r);
+        route(r);
 }
 
 static void receive(struct http_connection *c)
@@ -194,11 +231,12 @@ static void receive(struct http_connection *c)
     c->said_continue = c->begun = false;
     if (!c->parser.keep_alive)
         c->last = true;
-    if (wire_is_message(&c->parser, buffer_data(&c->in))) {
+    bool is_message = wire_is_message(&c->parser, buffer_data(&c->in));
+    if (is_message && !wire_is_json(&c->parser, buffer_data(&c->in))) {
         http_connection_receive_message(c, buffer_data(&c->in));
         buffer_consume(&c->in, c->parser.consumed);
     } else {
-        receive_request(c);
+        receive_request(c, is_message);
     }
     http_parser_restart(&c->parser);
 }
@@ -229,7 +267,8 @@ static void wait_for_rest(struct http_connection *c)
 
 bool http_connection_may_take(const struct http_connection *c)
 {
-    return c->stream && !c->closing && !c->paused && c->n_requests < MAX_PIPELINED;
+    return c->stream && !c->closing && !c->paused &&
+           c->n_requests < http_connection_options(c)->max_pipelined;
 }
 
 /* Is there something for the parser, behind what can be had without it? */
@@ -283,7 +322,8 @@ void http_connection_resume(void *arg)
 /* Also behind the last request: only so is it seen that the peer goes. */
 bool http_connection_may_read(const struct http_connection *c)
 {
-    return !c->closing && !c->paused && !c->at_end && (c->last || c->n_requests < MAX_PIPELINED);
+    return !c->closing && !c->paused && !c->at_end &&
+           (c->last || c->n_requests < http_connection_options(c)->max_pipelined);
 }
 
 static void take_input(struct http_connection *c, const char *bytes, size_t size)
@@ -343,7 +383,7 @@ void http_connection_open(struct http_shard *shard, struct stream *stream)
     static const struct stream_events events = { NULL, readable, writable };
     const struct runtime_options *o = runtime_get_options(shard->runtime);
     struct http_parser_limits limits = { o->max_head_bytes / 2, o->max_head_bytes,
-                                         o->max_body_bytes };
+                                         o->max_body_bytes, o->max_headers };
     struct http_connection *c = mem_alloc(sizeof *c);
 
     ref_init(&c->ref);

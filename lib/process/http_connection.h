@@ -15,6 +15,7 @@
 #include "process/http_private.h"
 
 struct error;
+struct event;
 struct http_connection;
 struct http_server;
 struct http_shard;
@@ -30,6 +31,7 @@ struct http_shard {
     struct list connections;
     struct list waiting; /* for the rest of a request; the longest-waiting first */
     bool alarm_is_set;
+    size_t n_requests, max_requests; /* whose answers are not written */
     int64_t date_second; /* of the text below; 0: none yet */
     char date[HTTP_DATE_TEXT];
 };
@@ -50,5 +52,7 @@ const char *http_server_date(struct http_shard *shard);
 /* http_route.c: to the process that it is for, or answers it.  Takes r's
  * reference of the hands. */
 void http_route_request(struct http_request *r);
+/* The request that an event of a mailbox is; NULL: it is none. */
+const struct http_request *http_route_queued(const struct event *e);
 
 #endif

@@ -16,6 +16,7 @@
 #include "process/http_gzip.h"
 
 enum {
+    HEAD_BYTES = 200,             /* that an answer's head mostly has, without its own headers */
     COPY_BYTES = 16 * 1024,       /* bodies up to this are copied behind their heads */
     ROUNDS_PER_TURN = 16,         /* of writing: others want to be served too */
     GZIP_BYTES = 1024,            /* shorter bodies are not compressed */
@@ -31,7 +32,9 @@ void http_connection_enqueue(struct http_connection *c, struct http_request *r)
     http_connection_ref(c);
     r->connection = c;
     list_append(&c->requests, &r->link);
-    c->n_requests++;
+    c->shard->n_requests++;
+    if (++c->n_requests == http_connection_options(c)->max_pipelined)
+        http_server_count(c->shard->runtime, "process/connections_full_of_requests");
     c->held += r->ready ? buffer_length(&r->body) : 0;
     if (c->at_end)
         http_request_ends(r, HTTP_REQUEST_GONE);
@@ -49,6 +52,7 @@ void http_connection_forget(struct http_connection *c, struct http_request *r)
     http_request_ends(r, HTTP_REQUEST_GONE); /* nothing if it was answered */
     list_remove(&r->link);
     c->n_requests--;
+    c->shard->n_requests--;
     http_request_drop_memory(r);
 }
 
@@ -73,13 +77,17 @@ void http_connection_say(struct http_connection *c, int status, const char *text
 
 static void put_body(struct http_connection *c, struct http_request *r)
 {
+    size_t size = r->without_body ? 0 : buffer_length(&r->body);
+
+    buffer_reserve(&c->out, HEAD_BYTES + buffer_length(&r->headers) +
+                                (size > COPY_BYTES ? 0 : size));
     http_format_head(&c->out, r, http_server_date(c->shard));
     c->held -= buffer_length(&r->body);
-    if (!r->without_body && buffer_length(&r->body) > COPY_BYTES) {
+    if (size > COPY_BYTES) {
         c->large = r->body;
         buffer_init(&r->body);
-    } else if (!r->without_body) {
-        buffer_append(&c->out, buffer_data(&r->body), buffer_length(&r->body));
+    } else {
+        buffer_append(&c->out, buffer_data(&r->body), size);
     }
     buffer_release(&r->body);
 }

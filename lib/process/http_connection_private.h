@@ -65,6 +65,8 @@ void http_connection_resume(void *arg); /* after a pause: takes the reference to
 
 /* http_connection_message.c.  The request that the parser has just found, in data. */
 void http_connection_receive_message(struct http_connection *c, const char *data);
+/* One in JSON, which is answered like a request; takes r's reference of the hands. */
+void http_connection_deliver_json(struct http_request *r);
 /* Takes messages with the kept head from the front, as many as may be: their bytes. */
 size_t http_connection_take_repeats(struct http_connection *c, const char *data, size_t size);
 void http_connection_forget_head(struct http_connection *c);

@@ -49,17 +49,24 @@ void http_parser_restart(struct http_parser *p)
     struct http_parser_limits limits = p->limits;
     enum http_parser_kind kind = p->kind;
     size_t capacity = p->capacity;
+    bool head_only = p->head_only;
 
     memset(p, 0, sizeof *p);
     p->kind = kind;
     p->limits = limits;
     p->fields = fields;
     p->capacity = capacity;
+    p->head_only = head_only;
 }
 
 void http_parser_expect_no_body(struct http_parser *p)
 {
     p->no_body = true;
+}
+
+void http_parser_expect_head(struct http_parser *p)
+{
+    p->head_only = true;
 }
 
 static int refuse(struct http_parser *p, int status, const char *reason)
@@ -332,11 +339,13 @@ static int begin_body(struct http_parser *p, const char *data)
         return refuse(p, 400, "Both Content-Length and Transfer-Encoding");
     if (p->chunked && p->minor == 0)
         return refuse(p, 400, "Transfer-Encoding in HTTP/1.0");
-    if (p->has_length && p->length > p->limits.body_bytes)
+    if (p->has_length && p->length > p->limits.body_bytes && !p->head_only)
         return refuse(p, 413, "The body is too long");
 
     p->body = (struct http_part){ p->at, 0 };
-    if (p->kind == HTTP_PARSER_RESPONSE && (p->no_body || p->response_status < 200 ||
+    if (p->head_only)
+        p->state = DONE;
+    else if (p->kind == HTTP_PARSER_RESPONSE && (p->no_body || p->response_status < 200 ||
                                             p->response_status == 204 || p->response_status == 304))
         p->state = DONE;
     else if (p->chunked)
@@ -362,7 +371,7 @@ static int run_fields(struct http_parser *p, const char *data, size_t size)
         return begin_body(p, data);
     if (parse_field(p, data, line, &field) < 0 || take_field(p, data, &field) < 0)
         return FAIL;
-    if (p->n_fields == HTTP_PARSER_MAX_FIELDS)
+    if (p->n_fields == (p->limits.fields ? p->limits.fields : HTTP_PARSER_FIELDS))
         return refuse(p, 431, "Too many headers");
     if (p->n_fields == p->capacity) {
         p->capacity = p->capacity ? p->capacity * 2 : 8;

@@ -22,15 +22,16 @@
 enum http_parser_kind { HTTP_PARSER_REQUEST, HTTP_PARSER_RESPONSE };
 enum http_parser_result { HTTP_PARSER_MORE, HTTP_PARSER_DONE, HTTP_PARSER_REFUSED };
 
-/* Each must be set.  Extensions of chunks and trailers are read over; together
+/* Each of the first three must be set.  Extensions of chunks and trailers are read over; together
  * with the other framing they may be as long as a body and a head. */
 struct http_parser_limits {
     size_t uri_bytes;  /* then 414 */
     size_t head_bytes; /* then 431; also of a chunk's first line and of the trailers */
     size_t body_bytes; /* then 413 */
+    size_t fields;     /* then 431; 0: HTTP_PARSER_FIELDS */
 };
 
-#define HTTP_PARSER_MAX_FIELDS 256 /* then 431 */
+#define HTTP_PARSER_FIELDS 256
 
 struct http_part {
     size_t at, length;
@@ -64,7 +65,7 @@ struct http_parser {
     struct http_parser_limits limits;
     int state;
     size_t capacity, at, scanned, start, trailers, left, raw_body;
-    bool has_length, chunked, ends_at_eof, no_body, saw_host;
+    bool has_length, chunked, ends_at_eof, no_body, head_only, saw_host;
     uint64_t length;
 };
 
@@ -78,6 +79,10 @@ enum http_parser_result http_parser_run(struct http_parser *p, char *data, size_
 /* The peer has closed: DONE for a response that ends so, else REFUSED (or MORE
  * when nothing had come). */
 enum http_parser_result http_parser_end(struct http_parser *p, size_t size);
+/* Only the head is wanted: DONE behind it, with an empty body.  chunked, has_length
+ * and length say how the body comes, which is not looked at; the limit of bodies
+ * does not matter. */
+void http_parser_expect_head(struct http_parser *p);
 /* Of a response: that to a HEAD has no body whatever its head says. */
 void http_parser_expect_no_body(struct http_parser *p);
 

@@ -17,15 +17,19 @@
 #include "process/address.h"
 #include "process/http.h"
 #include "process/http_parser.h"
+#include "process/runtime_private.h"
 
 struct http_connection;
 struct instant;
+struct process_route;
 struct promise;
 struct runtime;
 
 struct http_pair {
     char *key, *value;
 };
+
+enum { HTTP_TYPE_TEXT = 48 };
 
 /* What has become of a request, as http_request_closed tells it. */
 enum http_request_end { HTTP_REQUEST_OPEN, HTTP_REQUEST_GONE, HTTP_REQUEST_DONE };
@@ -40,8 +44,16 @@ struct http_request {
 
     char *raw; /* the bytes of the request, with NULs put behind its parts */
     struct http_parser parser;
-    char *path, *rest;      /* decoded; rest: below the process, at first */
-    const char *route_rest; /* in rest: what follows the route's path */
+    bool is_message;        /* of a process, in JSON: it goes to its mailbox */
+    struct event event;     /* in the mailbox of its process */
+    const char *path;       /* decoded: in raw, or */
+    char *decoded_path;     /* if there was something to decode */
+    struct http_part below; /* of raw: the path below the process */
+    char *rest;             /* decoded: what follows the route's path; NULL: nothing */
+    const struct process_route *route; /* that it is for */
+    char *principal;        /* NULL: not known */
+    struct http_pair *variables; /* of the route's path */
+    size_t n_variables;
     struct http_pair *query;
     size_t n_query;
     struct buffer inflated; /* the body, when it came as gzip */
@@ -59,7 +71,8 @@ struct http_request {
     bool without_body, close, keep_alive_1_0; /* how it is written */
     bool encoded;                             /* the answer has a Content-Encoding */
     int status;
-    char *content_type;
+    const char *content_type; /* NULL: none */
+    char type_text[HTTP_TYPE_TEXT]; /* where it is when it is as short as nearly all are */
     struct buffer headers; /* "Name: value\r\n"... */
     struct buffer body;
     struct http_stream *stream; /* instead of a body */
@@ -97,9 +110,19 @@ void http_request_drop_memory(struct http_request *r); /* the queue's reference 
 void http_request_ends(struct http_request *r, enum http_request_end end);
 /* Whoever passes here answers; a second one broke the rule. */
 void http_request_begin_answer(struct http_request *r, int status, const char *content_type);
-/* "a=1&b=2": -1 with the reason, and what was decoded so far. */
-int http_decode_pairs(const char *text, size_t length, struct http_pair **ret_pairs, size_t *ret_n,
-                      struct error *err);
+/* http_path.c: the route of a path below its process, as it came: how many bytes of
+ * it the route stands for.  NULL: none. */
+const struct process_route *http_path_find(const struct process_route *const *tables,
+                                           const char *path, size_t length, size_t *ret_matched);
+/* What its variables stand for; the caller's. */
+size_t http_path_variables(const char *route, const char *path, size_t length,
+                           struct http_pair **ret_pairs);
+
+/* Escapes resolved; the caller's, NULL when there is a wrong one. */
+char *http_decode(const char *text, size_t length, struct error *err);
+/* "a=1&b=2", at most max of them: -1 with the reason, and what was decoded so far. */
+int http_decode_pairs(const char *text, size_t length, size_t max, struct http_pair **ret_pairs,
+                      size_t *ret_n, struct error *err);
 void http_release_pairs(struct http_pair *pairs, size_t n);
 bool http_accepts_encoding(const struct http_request *r, const char *encoding);
 

@@ -15,6 +15,7 @@
 #include "process/http_connection.h"
 #include "process/metrics.h"
 #include "process/runtime_private.h"
+#include "process/tls_private.h"
 
 struct http_server {
     struct runtime *runtime;
@@ -42,9 +43,10 @@ struct arrival {
 static void arrive(void *arg)
 {
     struct arrival *a = arg;
+    struct tls *tls = runtime_tls(a->shard->runtime);
 
     if (worker_loop(a->shard->worker)) {
-        http_connection_open(a->shard, a->stream);
+        http_connection_open(a->shard, tls ? tls_accept(tls, a->stream) : a->stream);
     } else { /* the end has come meanwhile */
         stream_close(a->stream);
         http_server_closed(a->shard->server);
@@ -155,6 +157,7 @@ struct http_server *http_server_create(struct runtime *rt, struct address bind,
         shard->server = s;
         shard->runtime = rt;
         shard->worker = worker_get(rt, i);
+        shard->max_requests = (runtime_get_options(rt)->max_requests + n - 1) / n;
         list_init(&shard->connections);
         list_init(&shard->waiting);
     }

@@ -124,6 +124,18 @@ void http_stream_write(struct http_stream *s, const void *data, size_t size)
     tell_worker(s);
 }
 
+void http_stream_drop(struct http_stream *s)
+{
+    lock(s);
+    if (is_over(s)) {
+        unlock(s);
+        return;
+    }
+    s->overflowed = s->dead = true;
+    buffer_release(&s->queue);
+    tell_worker(s);
+}
+
 /* First of all it is ours that has ended: what the worker then does is no news. */
 static void end(struct http_stream *s, bool *which)
 {

@@ -4,11 +4,12 @@
  * asked in its own context → one flat, sorted JSON object.  What has not been
  * answered at the time-out is left out, and so is what belonged to a process
  * that has gone; its table is then forgotten.  GET /metrics gives the same as
- * Prometheus text.
+ * Prometheus text (metrics_text.c).  Both wait for a permit where there is a rate.
  */
 #include "process/metrics.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,9 @@
 #include "base/memory.h"
 #include "process/host.h"
 #include "process/http.h"
+#include "process/http_access.h"
 #include "process/metrics_timer.h"
+#include "process/rate_limiter.h"
 #include "process/runtime_private.h"
 #include "process/typed.h"
 
@@ -32,15 +35,26 @@ struct gauge { _Atomic double value; char *name; UT_hash_handle hh; };
 
 struct timer_row { struct metrics_timer *timer; char *name; UT_hash_handle hh; };
 
-/* The table of one process. */
-struct pull { struct list link; struct pid pid; const struct metrics_pull *table; };
+/* How one process is asked: by its table, by a function of its own, or for one value that
+ * takes time. */
+struct asking {
+    const struct metrics_pull *table;
+    metrics_tell_f tell;
+    const struct metrics_later *later;
+};
+struct pull { struct list link; struct pid pid; struct asking by; };
 
 struct metrics {
     struct runtime *runtime;
+    struct counter refused;         /* names beyond the limit, whose values nobody sees: */
+    struct counter no_counter;
+    struct gauge no_gauge;
+    struct metrics_timer *no_timer; /* the lock's; NULL: none yet */
     pthread_mutex_t lock;           /* guards all below, not the values */
     struct counter *counters;
     struct gauge *gauges;
     struct timer_row *timers;
+    size_t n_names; /* of the three */
     struct list pulls;
 };
 
@@ -87,8 +101,20 @@ void metrics_destroy(struct metrics *m)
     }
     list_each_safe (p, &m->pulls, struct pull, link)
         pull_destroy(p);
+    metrics_timer_destroy(m->no_timer);
     pthread_mutex_destroy(&m->lock);
     mem_free(m);
+}
+
+/* With the lock held: is there room for one name more? */
+static bool may_add(struct metrics *m)
+{
+    if (m->n_names >= runtime_get_options(m->runtime)->max_metrics) {
+        counter_add(&m->refused, 1);
+        return false;
+    }
+    m->n_names++;
+    return true;
 }
 
 struct counter *metrics_counter(struct runtime *rt, const char *name)
@@ -98,7 +124,9 @@ struct counter *metrics_counter(struct runtime *rt, const char *name)
 
     pthread_mutex_lock(&m->lock);
     HASH_FIND_STR(m->counters, name, c);
-    if (!c) {
+    if (!c && !may_add(m)) {
+        c = &m->no_counter;
+    } else if (!c) {
         c = mem_alloc(sizeof *c);
         c->name = mem_strdup(name);
         HASH_ADD_KEYPTR(hh, m->counters, c->name, strlen(c->name), c);
@@ -124,7 +152,9 @@ struct gauge *metrics_gauge(struct runtime *rt, const char *name)
 
     pthread_mutex_lock(&m->lock);
     HASH_FIND_STR(m->gauges, name, g);
-    if (!g) {
+    if (!g && !may_add(m)) {
+        g = &m->no_gauge;
+    } else if (!g) {
         g = mem_alloc(sizeof *g);
         g->name = mem_strdup(name);
         HASH_ADD_KEYPTR(hh, m->gauges, g->name, strlen(g->name), g);
@@ -141,51 +171,74 @@ void gauge_set(struct gauge *g, double value)
 struct metrics_timer *metrics_timer(struct runtime *rt, const char *name, struct duration window)
 {
     struct metrics *m = runtime_metrics(rt);
+    struct metrics_timer *timer;
     struct timer_row *t;
 
     pthread_mutex_lock(&m->lock);
     HASH_FIND_STR(m->timers, name, t);
-    if (!t) {
+    if (!t && may_add(m)) {
         t = mem_alloc(sizeof *t);
         t->name = mem_strdup(name);
         t->timer = metrics_timer_create(rt, window);
         HASH_ADD_KEYPTR(hh, m->timers, t->name, strlen(t->name), t);
     }
+    if (!t && !m->no_timer)
+        m->no_timer = metrics_timer_create(rt, window);
+    timer = t ? t->timer : m->no_timer;
     pthread_mutex_unlock(&m->lock);
-    return t->timer;
+    return timer;
 }
 
-void metrics_pull(struct process *self, const struct metrics_pull table[])
+static void add_pull(struct process *self, struct asking by)
 {
     struct metrics *m = runtime_metrics(self->runtime);
     struct pull *p = mem_alloc(sizeof *p);
 
     CHECK(process_current() == self);
     p->pid = pid_dup(&self->pid);
-    p->table = table;
+    p->by = by;
     pthread_mutex_lock(&m->lock);
     list_append(&m->pulls, &p->link);
     pthread_mutex_unlock(&m->lock);
 }
 
-static void forget(struct metrics *m, const struct metrics_pull *table, const struct pid *pid)
+void metrics_pull(struct process *self, const struct metrics_pull table[])
+{
+    add_pull(self, (struct asking){ .table = table });
+}
+
+void metrics_tell(struct process *self, metrics_tell_f tell)
+{
+    add_pull(self, (struct asking){ .tell = tell });
+}
+
+/* Each by itself: one that does not come keeps no other back. */
+void metrics_pull_later(struct process *self, const struct metrics_later table[])
+{
+    for (; table->name; table++)
+        add_pull(self, (struct asking){ .later = table });
+}
+
+static void forget(struct metrics *m, const struct asking *by, const struct pid *pid)
 {
     pthread_mutex_lock(&m->lock);
     list_each_safe (p, &m->pulls, struct pull, link)
-        if (p->table == table && p->pid.slot == pid->slot && p->pid.generation == pid->generation)
+        if (p->by.table == by->table && p->by.tell == by->tell && p->by.later == by->later &&
+            p->pid.slot == pid->slot && p->pid.generation == pid->generation)
             pull_destroy(p);
     pthread_mutex_unlock(&m->lock);
 }
 
 /* ---- samples ---- */
 
-static void samples_add(struct metrics_samples *s, const char *name, double value)
+static void samples_add(struct metrics_samples *s, const char *name, double value,
+                        enum metrics_kind kind)
 {
     if (s->n == s->capacity) {
         s->capacity = s->capacity ? 2 * s->capacity : 64;
         s->v = mem_realloc(s->v, s->capacity * sizeof *s->v);
     }
-    s->v[s->n++] = (struct metrics_sample){ mem_strdup(name), value };
+    s->v[s->n++] = (struct metrics_sample){ mem_strdup(name), value, kind };
 }
 
 static void samples_release(struct metrics_samples *s)
@@ -218,8 +271,21 @@ static void add_timed(void *arg, const char *suffix, double value)
     struct timer_samples *to = arg;
     char *name = mem_printf("%s_ms%s", to->name, suffix);
 
-    samples_add(to->samples, name, value);
+    samples_add(to->samples, name, value, METRICS_GAUGE);
     mem_free(name);
+}
+
+static void add_machine(struct metrics *m, struct metrics_samples *s)
+{
+    struct host_facts facts;
+
+    host_facts(runtime_host(m->runtime), &facts);
+    samples_add(s, "system/cpus_total", facts.cpus, METRICS_GAUGE);
+    samples_add(s, "system/load_1min", facts.load_1min, METRICS_GAUGE);
+    samples_add(s, "system/load_5min", facts.load_5min, METRICS_GAUGE);
+    samples_add(s, "system/load_15min", facts.load_15min, METRICS_GAUGE);
+    samples_add(s, "system/mem_total_bytes", (double)facts.memory_bytes, METRICS_GAUGE);
+    samples_add(s, "system/mem_free_bytes", (double)facts.memory_free_bytes, METRICS_GAUGE);
 }
 
 /* What needs asking nobody. */
@@ -228,23 +294,20 @@ static void add_own(struct metrics *m, struct metrics_samples *s)
     struct counter *c, *next_counter;
     struct gauge *g, *next_gauge;
     struct timer_row *t, *next_timer;
-    struct host_facts facts;
 
     pthread_mutex_lock(&m->lock);
     HASH_ITER (hh, m->counters, c, next_counter)
-        samples_add(s, c->name, (double)counter_value(c));
+        samples_add(s, c->name, (double)counter_value(c), METRICS_COUNTER);
     HASH_ITER (hh, m->gauges, g, next_gauge)
-        samples_add(s, g->name, atomic_load_explicit(&g->value, memory_order_relaxed));
+        samples_add(s, g->name, atomic_load_explicit(&g->value, memory_order_relaxed),
+                    METRICS_GAUGE);
     HASH_ITER (hh, m->timers, t, next_timer)
         metrics_timer_each(t->timer, add_timed, &(struct timer_samples){ s, t->name });
     pthread_mutex_unlock(&m->lock);
-    host_facts(runtime_host(m->runtime), &facts);
-    samples_add(s, "system/cpus_total", facts.cpus);
-    samples_add(s, "system/load_1min", facts.load_1min);
-    samples_add(s, "system/load_5min", facts.load_5min);
-    samples_add(s, "system/load_15min", facts.load_15min);
-    samples_add(s, "system/mem_total_bytes", (double)facts.memory_bytes);
-    samples_add(s, "system/mem_free_bytes", (double)facts.memory_free_bytes);
+    if (counter_value(&m->refused) > 0)
+        samples_add(s, "process/metrics_refused", (double)counter_value(&m->refused),
+                    METRICS_COUNTER);
+    add_machine(m, s);
 }
 
 /* Of one name the first counts. */
@@ -255,33 +318,26 @@ static void write_json(const struct metrics_samples *s, struct buffer *out)
     json_writer_init(&w, out);
     json_begin_object(&w);
     for (size_t i = 0; i < s->n; i++)
-        if (i == 0 || strcmp(s->v[i].name, s->v[i - 1].name) != 0)
+        if (isfinite(s->v[i].value) && (i == 0 || strcmp(s->v[i].name, s->v[i - 1].name) != 0))
             json_put_double(&w, s->v[i].name, s->v[i].value);
     json_end_object(&w);
 }
 
-static void write_text(const struct metrics_samples *s, struct buffer *out)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (i > 0 && strcmp(s->v[i].name, s->v[i - 1].name) == 0)
-            continue;
-        for (const char *p = s->v[i].name; *p; p++) {
-            bool fits = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == ':' ||
-                        (*p >= '0' && *p <= '9' && p > s->v[i].name);
-
-            buffer_append_char(out, fits ? *p : '_');
-        }
-        buffer_printf(out, " %.17g\n", s->v[i].value);
-    }
-}
-
 /* ---- asking a process ---- */
 
-struct pulled { size_t n; double *values; };
+FUTURE_TYPE(metrics_value, double);
+FUTURE_TYPE_DEFINE(metrics_value, double, NULL);
+
+struct pulled { struct metrics_samples samples; };
 
 static void pulled_release(void *value)
 {
-    mem_free(((struct pulled *)value)->values);
+    samples_release(&((struct pulled *)value)->samples);
+}
+
+void metrics_say(struct metrics_samples *to, const char *name, double value, enum metrics_kind kind)
+{
+    samples_add(to, name, value, kind);
 }
 
 FUTURE_TYPE(metrics_pulled, struct pulled);
@@ -290,27 +346,33 @@ FUTURE_TYPE_DEFINE(metrics_pulled, struct pulled, pulled_release);
 /* In the context of the process with the gauges. */
 static struct future *pull_all(struct process *self, void *args)
 {
-    const struct metrics_pull *table = *(const struct metrics_pull **)args;
-    struct pulled all = { 0, NULL };
+    const struct asking *by = args;
+    struct pulled all = { { 0 } };
 
-    while (table[all.n].name)
-        all.n++;
-    all.values = mem_array(all.n, sizeof *all.values);
-    for (size_t i = 0; i < all.n; i++)
-        all.values[i] = table[i].pull(self);
+    if (by->later)
+        return by->later->begin(self);
+    if (by->tell)
+        by->tell(self, &all.samples);
+    for (const struct metrics_pull *row = by->table; row && row->name; row++)
+        samples_add(&all.samples, row->name, row->pull(self), METRICS_GAUGE);
     return metrics_pulled_ready(all);
 }
 
 /* ---- the process that serves them ---- */
 
-struct metrics_server { struct process process; };
+struct metrics_server {
+    struct process process;
+    struct rate_limiter *limiter; /* NULL: there is no limit */
+};
 
-struct asked { struct pid pid; const struct metrics_pull *table; struct future *future; };
+struct asked { struct pid pid; struct asking by; struct future *future; };
 
 /* For a request, or for who holds the promise's future. */
 struct snapshot {
     struct http_request *request;
     struct promise *promise;
+    struct duration timeout;
+    struct instant came;
     void (*write)(const struct metrics_samples *s, struct buffer *out);
     struct asked *asked;
     size_t n;
@@ -321,6 +383,7 @@ struct snapshot_args { struct duration timeout; };
 ASK(metrics_server, snapshot_take, snapshot_args, NO_RELEASE);
 STEP(metrics_server, snapshot_late, snapshot);
 LAST(metrics_server, snapshot_gathered, snapshot);
+LAST(metrics_server, snapshot_permitted, snapshot);
 
 static struct metrics *metrics_of(struct metrics_server *s)
 {
@@ -338,13 +401,13 @@ static struct future *ask_all(struct metrics *m, struct snapshot *op)
         n++;
     op->asked = mem_array(n, sizeof *op->asked);
     list_each (p, &m->pulls, struct pull, link)
-        op->asked[op->n++] = (struct asked){ pid_dup(&p->pid), p->table, NULL };
+        op->asked[op->n++] = (struct asked){ pid_dup(&p->pid), p->by, NULL };
     pthread_mutex_unlock(&m->lock);
     waited = mem_array(n, sizeof *waited);
     for (size_t i = 0; i < n; i++) {
         struct asked *a = &op->asked[i];
 
-        a->future = process_call(&a->pid, pull_all, &a->table, sizeof a->table, NULL);
+        a->future = process_call(&a->pid, pull_all, &a->by, sizeof a->by, NULL);
         waited[i] = future_ref(a->future);
     }
     all = future_await(waited, n);
@@ -360,14 +423,15 @@ static struct future *snapshot_late(struct metrics_server *s UNUSED, struct futu
 
 static void add_asked(struct metrics *m, const struct asked *a, struct metrics_samples *s)
 {
-    if (future_state(a->future) == FUTURE_READY) {
-        const struct pulled *all = metrics_pulled_get(a->future);
+    if (future_state(a->future) == FUTURE_READY && a->by.later) {
+        samples_add(s, a->by.later->name, *metrics_value_get(a->future), METRICS_GAUGE);
+    } else if (future_state(a->future) == FUTURE_READY) {
+        const struct metrics_samples *all = &metrics_pulled_get(a->future)->samples;
 
         for (size_t i = 0; i < all->n; i++)
-            samples_add(s, a->table[i].name, all->values[i]);
-    } else if (future_state(a->future) == FUTURE_FAILED &&
-               future_error(a->future)->code == ESRCH) {
-        forget(m, a->table, &a->pid);
+            samples_add(s, all->v[i].name, all->v[i].value, all->v[i].kind);
+    } else if (!process_is_there(&a->pid)) {
+        forget(m, &a->by, &a->pid);
     }
 }
 
@@ -392,7 +456,7 @@ static void snapshot_answer(struct snapshot *op, const struct metrics_samples *s
     if (op->write == write_json)
         http_answer_json(op->request, &body);
     else
-        http_answer_buffer(op->request, 200, "text/plain; version=0.0.4", &body);
+        http_answer_buffer(op->request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 
 static void snapshot_gathered(struct metrics_server *s, struct future *f, struct snapshot *op)
@@ -418,12 +482,12 @@ static void snapshot_gathered(struct metrics_server *s, struct future *f, struct
     snapshot_destroy(op);
 }
 
-static void snapshot_begin(struct metrics_server *s, struct snapshot *op, struct duration timeout)
+static void snapshot_begin(struct metrics_server *s, struct snapshot *op)
 {
     struct future *f = ask_all(metrics_of(s), op);
 
-    if (timeout.ns >= 0)
-        f = AFTER(f, timeout, snapshot_late, s, op);
+    if (op->timeout.ns >= 0)
+        f = AFTER(f, op->timeout, snapshot_late, s, op);
     FINALLY(f, snapshot_gathered, s, op);
 }
 
@@ -434,7 +498,8 @@ static struct future *snapshot_take(struct metrics_server *s, struct snapshot_ar
 
     op->promise = promise_create(&metrics_samples_type);
     f = promise_future(op->promise);
-    snapshot_begin(s, op, args->timeout);
+    op->timeout = args->timeout;
+    snapshot_begin(s, op);
     return f;
 }
 
@@ -448,6 +513,27 @@ struct future *metrics_snapshot(struct runtime *rt, struct duration timeout)
     f = ask(&pid, snapshot_take, .timeout = timeout);
     pid_release(&pid);
     return f;
+}
+
+#define DELAY MILLISECONDS(1) /* a shorter one is no wait for a permit */
+
+static void snapshot_permitted(struct metrics_server *s, struct future *f, struct snapshot *op)
+{
+    struct runtime *rt = s->process.runtime;
+
+    if (future_state(f) != FUTURE_READY) {
+        snapshot_gathered(s, f, op); /* the runtime ends */
+        return;
+    }
+    if (!instant_before(runtime_now(rt), instant_add(op->came, DELAY)))
+        counter_add(metrics_counter(rt, "process/metrics_snapshots_delayed"), 1);
+    snapshot_begin(s, op);
+}
+
+static void wait_for_permit(struct metrics_server *s, struct snapshot *op)
+{
+    op->came = runtime_now(s->process.runtime);
+    FINALLY(rate_limiter_acquire(s->limiter), snapshot_permitted, s, op);
 }
 
 static void serve(struct process *p, struct http_request *r,
@@ -469,7 +555,11 @@ static void serve(struct process *p, struct http_request *r,
     op = mem_alloc(sizeof *op);
     op->request = http_request_ref(r);
     op->write = write;
-    snapshot_begin(s, op, timeout ? d : (struct duration){ -1 });
+    op->timeout = timeout ? d : (struct duration){ -1 };
+    if (s->limiter)
+        wait_for_permit(s, op);
+    else
+        snapshot_begin(s, op);
 }
 
 static void serve_snapshot(struct process *p, struct http_request *r)
@@ -479,7 +569,7 @@ static void serve_snapshot(struct process *p, struct http_request *r)
 
 static void serve_text(struct process *p, struct http_request *r)
 {
-    serve(p, r, write_text);
+    serve(p, r, metrics_write_text);
 }
 
 static void server_initialize(struct metrics_server *s)
@@ -488,14 +578,23 @@ static void server_initialize(struct metrics_server *s)
         { "/snapshot", serve_snapshot,
           "Provides a snapshot of the current metrics.\n"
           "One flat JSON object of numbers.  With `timeout=VALUE` (such as 5secs) those that\n"
-          "cannot be had within that time are left out." },
+          "cannot be had within that time are left out.",
+          HTTP_REALM_READONLY },
         { "", serve_text,
           "Provides the current metrics as Prometheus text.\n"
-          "The names are those of /metrics/snapshot with '_' for what Prometheus does not allow." },
-        { NULL, NULL, NULL },
+          "The names are those of /metrics/snapshot with '_' for what Prometheus does not allow.",
+          HTTP_REALM_READONLY },
+        { NULL, NULL, NULL, NULL },
     };
+    const struct runtime_options *o = runtime_get_options(s->process.runtime);
+    struct error err;
 
     process_route(&s->process, routes);
+    if (o->metrics_rate.permits == 0)
+        return;
+    s->limiter = rate_limiter_create(s->process.runtime, o->metrics_rate.permits,
+                                     o->metrics_rate.per, &err);
+    CHECK(s->limiter); /* the name of its process is made unique */
 }
 
 static void server_exited(struct metrics_server *s UNUSED, const struct pid *peer UNUSED)
@@ -504,6 +603,7 @@ static void server_exited(struct metrics_server *s UNUSED, const struct pid *pee
 
 static void server_finalize(struct metrics_server *s)
 {
+    rate_limiter_destroy(s->limiter);
     mem_free(s);
 }
 

@@ -16,6 +16,7 @@
 #include "process/host.h"
 #include "process/runtime.h"
 #include "process/sim.h"
+#include "tests/process/place.h"
 
 #define BROWSER_GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define BROWSER_LIMIT HOURS(1)
@@ -38,7 +39,7 @@ static inline void world_start(uint64_t seed, struct runtime_options o)
 {
     struct error err;
 
-    world = sim_create(seed);
+    world = sim_create(place_seed(seed));
     server_node = sim_node_create(world, "server", SERVER_IP);
     client_node = sim_node_create(world, "client", CLIENT_IP);
     server_host = sim_host_create(server_node, "server");

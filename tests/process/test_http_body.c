@@ -132,7 +132,7 @@ static void expect_letters(struct browser *b, size_t n)
     char *head = browser_read(b, "\r\n\r\n"), *length = strstr(head, "Content-Length: ");
     struct buffer body = BUFFER_INIT;
     struct error err;
-    size_t size;
+    size_t size, wrong = 0;
 
     ck_assert_ptr_nonnull(strstr(head, "\r\nContent-Encoding: gzip\r\n"));
     ck_assert_ptr_nonnull(strstr(head, "\r\nVary: Accept-Encoding\r\n"));
@@ -144,7 +144,8 @@ static void expect_letters(struct browser *b, size_t n)
     ck_assert_int_eq(http_gzip_inflate(buffer_data(&b->got), size, n, &body, &err), 0);
     ck_assert_uint_eq(buffer_length(&body), n);
     for (size_t i = 0; i < n; i++)
-        ck_assert_int_eq(buffer_data(&body)[i], "abc"[i % 3]);
+        wrong += buffer_data(&body)[i] != "abc"[i % 3];
+    ck_assert_uint_eq(wrong, 0);
     buffer_consume(&b->got, size);
     buffer_release(&body);
     mem_free(head);
@@ -378,7 +379,7 @@ START_TEST(a_refused_peer_that_never_reads_is_let_go)
     browser_want(b);
     sim_run_for(world, SECONDS(9));
     ck_assert_uint_eq(count_of(not_reading), 0);
-    sim_run_for(world, SECONDS(12));
+    sim_run_for(world, SECONDS(22)); /* it is noticed a time-out late at most, twice */
     ck_assert_uint_eq(count_of(not_reading), 1);
     browser_close(b);
     world_stop();

@@ -1,7 +1,9 @@
 /* test_metrics.c - counters, gauges, and what /metrics/snapshot makes of them */
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +184,50 @@ static void ahead_finalize(struct ahead_process *a UNUSED)
 {
 }
 
+/* One value is settled by the test, one fails, and each of the others is there at once. */
+
+struct slow_process { struct process process; struct promise *promise; };
+
+CLASS(slow_process, "slow", slow_initialize, slow_exited, slow_finalize);
+
+static struct future *ask_slow(struct process *p)
+{
+    struct slow_process *s = container_of(p, struct slow_process, process);
+
+    ck_assert_ptr_eq(process_current(), p);
+    return promise_future(s->promise);
+}
+
+static struct future *ask_broken(struct process *p UNUSED)
+{
+    return future_failed(&metrics_value_type, ESRCH, "not now");
+}
+
+static struct future *ask_quick(struct process *p UNUSED)
+{
+    double value = 3;
+
+    return future_ready(&metrics_value_type, &value);
+}
+
+static void slow_initialize(struct slow_process *s)
+{
+    static const struct metrics_later table[] = {
+        { "slow/broken", ask_broken }, { "slow/slow", ask_slow }, { "slow/quick", ask_quick },
+        { NULL, NULL },
+    };
+
+    metrics_pull_later(&s->process, table);
+}
+
+static void slow_exited(struct slow_process *s UNUSED, const struct pid *peer UNUSED)
+{
+}
+
+static void slow_finalize(struct slow_process *s UNUSED)
+{
+}
+
 /* ---- */
 
 START_TEST(counters_and_gauges_are_one_per_name)
@@ -302,6 +348,40 @@ START_TEST(at_the_timeout_a_late_process_is_left_out)
 }
 END_TEST
 
+START_TEST(a_gauge_may_take_its_time)
+{
+    struct slow_process slow = { .promise = promise_create(&metrics_value_type) };
+    struct ahead_process ahead;
+    struct pid pid, pid_ahead;
+    double value = 4;
+    json_t *json;
+
+    ck_assert_int_eq(process_spawn(runtime, &slow.process, &slow_process_class, NULL, &pid, NULL),
+                     0);
+    ck_assert_int_eq(process_spawn(runtime, &ahead.process, &ahead_process_class, NULL, &pid_ahead,
+                                   NULL), 0);
+    runtime_clock_pause(runtime);
+    for (int i = 0; i < 2; i++) {
+        json = snapshot("/metrics/snapshot?timeout=5secs");
+        ck_assert_ptr_null(json_object_get(json, "slow/slow"));
+        ck_assert_ptr_null(json_object_get(json, "slow/broken"));
+        ck_assert_double_eq(number(json, "slow/quick"), 3);
+        number(json, "system/cpus_total");
+        json_decref(json);
+    }
+    ck_assert(promise_set(slow.promise, &metrics_value_type, &value));
+    json = snapshot("/metrics/snapshot");
+    ck_assert_double_eq(number(json, "slow/slow"), 4);
+    json_decref(json);
+    end(&pid);
+    end(&pid_ahead);
+    json = snapshot("/metrics/snapshot");
+    ck_assert_ptr_null(json_object_get(json, "slow/quick"));
+    json_decref(json);
+    promise_unref(slow.promise);
+}
+END_TEST
+
 START_TEST(a_bad_timeout_is_a_bad_request)
 {
     const char *bad[] = { "5", "5parsecs", "", "-5secs", "x" };
@@ -323,9 +403,90 @@ START_TEST(prometheus_gets_names_that_it_knows)
 
     counter_add(metrics_counter(runtime, "9/task-a.b"), 12);
     ck_assert_int_eq(get("/metrics", &body), 200);
-    ck_assert_ptr_nonnull(strstr(buffer_data(&body), "__task_a_b 12\n"));
-    ck_assert_ptr_nonnull(strstr(buffer_data(&body), "\nsystem_cpus_total "));
+    ck_assert_ptr_nonnull(strstr(buffer_data(&body), "# HELP _9_task_a_b 9/task-a.b\n"
+                                                     "# TYPE _9_task_a_b counter\n"
+                                                     "_9_task_a_b 12\n"));
+    ck_assert_ptr_nonnull(strstr(buffer_data(&body), "\n# TYPE system_cpus_total gauge\n"
+                                                     "system_cpus_total "));
     buffer_release(&body);
+}
+END_TEST
+
+static void check_text(double value, const char *text)
+{
+    struct metrics_sample sample = { (char *)"a", value, METRICS_GAUGE };
+    struct metrics_samples samples = { &sample, 1, 1 };
+    struct buffer out = BUFFER_INIT, wanted = BUFFER_INIT;
+
+    buffer_printf(&wanted, "# HELP a a\n# TYPE a gauge\na %s\n", text);
+    metrics_write_text(&samples, &out);
+    ck_assert_str_eq(buffer_data(&out), buffer_data(&wanted));
+    buffer_release(&out);
+    buffer_release(&wanted);
+}
+
+START_TEST(prometheus_gets_numbers_that_it_knows)
+{
+    check_text(0, "0");
+    check_text(-17, "-17");
+    check_text(123456789012345, "123456789012345");
+    check_text(1e20, "1e+20");
+    check_text(0.1, "0.1");
+    check_text(1 / 3.0, "0.3333333333333333");
+    check_text(17.25, "17.25");
+    check_text(NAN, "NaN");
+    check_text(INFINITY, "+Inf");
+    check_text(-INFINITY, "-Inf");
+}
+END_TEST
+
+START_TEST(prometheus_gets_each_name_once)
+{
+    struct metrics_sample v[] = { { (char *)"a-b", 1, METRICS_GAUGE },
+                                  { (char *)"a/b", 2, METRICS_COUNTER },
+                                  { (char *)"a/c\\\n", 3, METRICS_COUNTER } };
+    struct metrics_samples samples = { v, 3, 3 };
+    struct buffer out = BUFFER_INIT;
+
+    metrics_write_text(&samples, &out);
+    ck_assert_str_eq(buffer_data(&out),
+                     "# HELP a_b a-b\n# TYPE a_b gauge\na_b 1\n"
+                     "# HELP a_c__ a/c\\\\\\n\n# TYPE a_c__ counter\na_c__ 3\n");
+    buffer_release(&out);
+    samples.n = 0;
+    metrics_write_text(&samples, &out);
+    ck_assert_str_eq(buffer_data(&out), "");
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(what_is_no_number_is_left_out)
+{
+    json_t *json;
+
+    gauge_set(metrics_gauge(runtime, "test/bad"), NAN);
+    gauge_set(metrics_gauge(runtime, "test/endless"), INFINITY);
+    gauge_set(metrics_gauge(runtime, "test/good"), 1);
+    json = snapshot("/metrics/snapshot");
+    ck_assert_ptr_null(json_object_get(json, "test/bad"));
+    ck_assert_ptr_null(json_object_get(json, "test/endless"));
+    ck_assert_double_eq(number(json, "test/good"), 1);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(the_machine_is_told_as_mesos_tells_it)
+{
+    static const char *const keys[] = { "avg_load_1min", "avg_load_5min",   "avg_load_15min",
+                                        "cpus_total",    "mem_total_bytes", "mem_free_bytes" };
+    json_t *json = snapshot("/system/stats.json");
+
+    ck_assert_uint_eq(json_object_size(json), ARRAY_SIZE(keys));
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        ck_assert_double_ge(number(json, keys[i]), 0);
+    ck_assert_double_ge(number(json, "cpus_total"), 1);
+    ck_assert(json_is_integer(json_object_get(json, "mem_total_bytes")));
+    json_decref(json);
 }
 END_TEST
 
@@ -337,8 +498,13 @@ int main(void)
         a_snapshot_is_sorted_by_name,
         what_a_process_took_along_is_left_out,
         at_the_timeout_a_late_process_is_left_out,
+        a_gauge_may_take_its_time,
         a_bad_timeout_is_a_bad_request,
         prometheus_gets_names_that_it_knows,
+        prometheus_gets_numbers_that_it_knows,
+        prometheus_gets_each_name_once,
+        what_is_no_number_is_left_out,
+        the_machine_is_told_as_mesos_tells_it,
     };
     Suite *s = suite_create("metrics");
     TCase *t = tcase_create("metrics");
