@@ -41,11 +41,13 @@ static struct future *judge(struct runtime *rt, struct future *f)
 /* Takes f. */
 static void print(struct host *host, struct future *f)
 {
-    future_wait(f, host, SECONDS(60));
-    if (future_state(f) == FUTURE_READY)
-        printf("%s\n", word_get(f)->text);
-    else if (future_state(f) == FUTURE_FAILED)
-        printf("failed: %s\n", future_error(f)->text);
+    struct error err;
+    const struct word *w = word_wait(f, host, SECONDS(60), &err);
+
+    if (w)
+        printf("%s\n", w->text);
+    else
+        printf("failed: %s\n", err.text);
     future_unref(f);
 }
 

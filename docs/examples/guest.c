@@ -20,7 +20,7 @@ struct guest {
     struct promise *welcomed, *left;
 };
 
-#define WELCOMES(ON) ON(example__welcome, Example__Welcome, on_welcome)
+#define WELCOMES(ON) ON(example__welcome, Example__Welcome, on_welcome, text)
 
 CLASS(guest, "guest", guest_initialize, guest_exited, guest_finalize);
 HANDLERS(guest, guest_handlers, WELCOMES);
@@ -42,12 +42,11 @@ static void say_hello(struct guest *g, struct nothing *args UNUSED)
     g->again = delay(&g->process.pid, SECONDS(1), say_hello);
 }
 
-static void on_welcome(struct guest *g, const struct pid *from UNUSED,
-                       const Example__Welcome *welcome)
+static void on_welcome(struct guest *g, const struct pid *from UNUSED, char *text)
 {
     process_cancel(&g->again);
     if (promise_set(g->welcomed, &future_nothing, NULL)) /* the first one */
-        printf("%s\n", welcome->text);
+        printf("%s\n", text);
 }
 
 static void guest_exited(struct guest *g, const struct pid *peer)

@@ -47,6 +47,15 @@ struct duration framework_info_failover_timeout(const Pb__FrameworkInfo *info)
     return duration_from_seconds(info->has_failover_timeout ? info->failover_timeout : 0);
 }
 
+/* As Mesos names the field that is wrong. */
+static int validate_role(const char *role, bool many, struct error *err)
+{
+    if (role_validate(role, err) == 0)
+        return 0;
+    return error_wrap(err, many ? "'FrameworkInfo.roles' contains invalid role"
+                                : "'FrameworkInfo.role' is not a valid role");
+}
+
 static int validate_roles(const Pb__FrameworkInfo *info, struct error *err)
 {
     bool many = framework_info_has(info, MULTI_ROLE);
@@ -54,18 +63,21 @@ static int validate_roles(const Pb__FrameworkInfo *info, struct error *err)
 
     if (many && has_role)
         return error_set(err, EINVAL,
-                         "'role' must not be set when the framework is MULTI_ROLE; set 'roles'");
+                         "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE "
+                         "capable");
     if (!many && info->n_roles > 0)
         return error_set(err, EINVAL,
-                         "'roles' must not be set when the framework is not MULTI_ROLE");
+                         "'FrameworkInfo.roles' must not be set when the framework is not "
+                         "MULTI_ROLE capable");
     for (size_t i = 0; i < framework_info_role_count(info); i++) {
         const char *role = framework_info_role(info, i);
 
-        if (role_validate(role, err) < 0)
+        if (validate_role(role, many, err) < 0)
             return -1;
         for (size_t j = 0; j < i; j++)
             if (strcmp(role, framework_info_role(info, j)) == 0)
-                return error_set(err, EINVAL, "The role '%.100s' occurs twice", role);
+                return error_set(err, EINVAL,
+                                 "'FrameworkInfo.roles' contains duplicate items: { %.80s }", role);
     }
     return 0;
 }

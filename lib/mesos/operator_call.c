@@ -11,16 +11,18 @@
 #include "base/error.h"
 #include "base/flags.h"
 #include "base/json_writer.h"
-#include "mesos/json_protobuf.h"
-#include "mesos/json_protobuf_parse.h"
+#include "mesos/mesos_json.h"
+#include "mesos/recordio.h"
 #include "process/future.h"
 #include "process/http.h"
+#include "process/json_protobuf_parse.h"
 #include "process/metrics.h"
 #include "process/proto.h"
 #include "proto/mesos.pb-c.h"
 
 #define JSON "application/json"
 #define PROTOBUF "application/x-protobuf"
+#define RECORDIO "application/recordio"
 
 /* ---- validation ---- */
 
@@ -35,8 +37,7 @@ static bool is_optional(const char *part)
     return false;
 }
 
-/* The name of its type; NULL when it has none. */
-static const char *type_name(const ProtobufCMessage *call)
+const char *operator_call_type(const ProtobufCMessage *call)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(call->descriptor, "type");
@@ -52,7 +53,7 @@ static const char *type_name(const ProtobufCMessage *call)
 
 int operator_call_validate(const ProtobufCMessage *call, struct error *err)
 {
-    const char *name = type_name(call);
+    const char *name = operator_call_type(call);
     const ProtobufCFieldDescriptor *part;
     char lower[64];
     size_t n;
@@ -71,56 +72,121 @@ int operator_call_validate(const ProtobufCMessage *call, struct error *err)
 
 /* ---- receiving ---- */
 
-static ProtobufCMessage *parse(struct http_request *r, const ProtobufCMessageDescriptor *type,
-                               struct arena *arena)
+static ProtobufCMessage *parse_as(struct http_request *r, const ProtobufCMessageDescriptor *type,
+                                  const char *media, const char *bytes, size_t size,
+                                  struct arena *arena)
 {
-    const char *media = http_request_header(r, "Content-Type");
-    size_t size;
-    const char *body = http_request_body(r, &size);
-    ProtobufCMessage *call;
+    bool json = strcmp(media, JSON) == 0;
     struct error err;
+    ProtobufCMessage *call =
+        json ? json_protobuf_parse_body(type, bytes, size, arena, NULL, &err)
+             : proto_parse(type, bytes, size, arena, NULL, &err);
+
+    if (!call && json)
+        http_answer_error(r, 400, "%s", err.text);
+    else if (!call)
+        http_answer_error(r, 400, "Failed to parse body into %s protobuf", type->short_name);
+    return call;
+}
+
+static bool is_message(const char *media)
+{
+    return strcmp(media, JSON) == 0 || strcmp(media, PROTOBUF) == 0;
+}
+
+/* The first record is the call. */
+static ProtobufCMessage *parse_stream(struct http_request *r,
+                                      const ProtobufCMessageDescriptor *type, struct arena *arena)
+{
+    const char *media = http_request_header(r, "Message-Content-Type"), *body, *record;
+    struct recordio_reader reader;
+    ProtobufCMessage *call = NULL;
+    size_t size, length;
+    struct error err;
+
+    if (!media || !is_message(media)) {
+        http_answer_error(r, media ? 415 : 400,
+                          media ? "Expecting 'Message-Content-Type' of " JSON " or " PROTOBUF
+                                : "Expecting 'Message-Content-Type' to be present");
+        return NULL;
+    }
+    body = http_request_body(r, &size);
+    recordio_reader_init(&reader, size);
+    recordio_feed(&reader, body, size);
+    if (recordio_next(&reader, &record, &length, &err) != 1)
+        http_answer_error(r, 400, "Failed to find a record in the body");
+    else
+        call = parse_as(r, type, media, record, length, arena);
+    recordio_reader_release(&reader);
+    return call;
+}
+
+static ProtobufCMessage *parse(struct http_request *r, const ProtobufCMessageDescriptor *type,
+                               bool streams, struct arena *arena)
+{
+    const char *media = http_request_header(r, "Content-Type"), *body;
+    size_t size;
 
     if (!media) {
         http_answer_error(r, 400, "Expecting 'Content-Type' to be present");
         return NULL;
     }
-    if (strcmp(media, JSON) == 0) {
-        call = json_protobuf_parse_body(type, body, size, arena, NULL, &err);
-        if (!call)
-            http_answer_error(r, 400, "%s", err.text);
-        return call;
+    if (streams && strcmp(media, RECORDIO) == 0)
+        return parse_stream(r, type, arena);
+    if (!is_message(media)) {
+        http_answer_error(r, 415, streams ? "Expecting 'Content-Type' of " JSON " or " PROTOBUF
+                                            " or " RECORDIO
+                                          : "Expecting 'Content-Type' of " JSON " or " PROTOBUF);
+        return NULL;
     }
-    if (strcmp(media, PROTOBUF) == 0) {
-        call = proto_parse(type, body, size, arena, NULL, &err);
-        if (!call)
-            http_answer_error(r, 400, "Failed to parse body into %s protobuf", type->short_name);
-        return call;
-    }
-    http_answer_error(r, 415, "Expecting 'Content-Type' of " JSON " or " PROTOBUF);
-    return NULL;
+    body = http_request_body(r, &size);
+    return parse_as(r, type, media, body, size, arena);
+}
+
+/* Streams are for who attaches: its input comes as one, its output goes as one. */
+static bool may_come(struct http_request *r, const ProtobufCMessage *call)
+{
+    const char *media = http_request_header(r, "Content-Type");
+
+    if (strcmp(media, RECORDIO) != 0 ||
+        strcmp(operator_call_type(call), "ATTACH_CONTAINER_INPUT") == 0)
+        return true;
+    http_answer_error(r, 415, "Streams of " RECORDIO " are for ATTACH_CONTAINER_INPUT, not for %s",
+                      operator_call_type(call));
+    return false;
+}
+
+static bool may_be_answered(struct http_request *r, const ProtobufCMessage *call, bool streams)
+{
+    const char *type = operator_call_type(call);
+
+    if (http_accepts(r, JSON) || http_accepts(r, PROTOBUF))
+        return true;
+    if (streams && http_accepts(r, RECORDIO) &&
+        (strcmp(type, "ATTACH_CONTAINER_OUTPUT") == 0 ||
+         strcmp(type, "LAUNCH_NESTED_CONTAINER_SESSION") == 0))
+        return true;
+    http_answer_error(r, 406, "Expecting 'Accept' to allow '" PROTOBUF "' or '" JSON "'");
+    return false;
 }
 
 ProtobufCMessage *operator_call_receive(struct http_request *r,
                                         const ProtobufCMessageDescriptor *type, const char *name,
-                                        struct arena *arena)
+                                        bool streams, struct arena *arena)
 {
     ProtobufCMessage *call;
     struct error err;
 
     if (!http_require_method(r, "POST"))
         return NULL;
-    call = parse(r, type, arena);
+    call = parse(r, type, streams, arena);
     if (!call)
         return NULL;
     if (operator_call_validate(call, &err) < 0) {
         http_answer_error(r, 400, "Failed to validate %s: %s", name, err.text);
         return NULL;
     }
-    if (!http_accepts(r, JSON) && !http_accepts(r, PROTOBUF)) {
-        http_answer_error(r, 406, "Expecting 'Accept' to allow '" PROTOBUF "' or '" JSON "'");
-        return NULL;
-    }
-    return call;
+    return may_come(r, call) && may_be_answered(r, call, streams) ? call : NULL;
 }
 
 /* ---- answering ---- */
@@ -132,7 +198,7 @@ void operator_call_answer(struct http_request *r, const ProtobufCMessage *respon
 
     if (http_accepts(r, JSON)) {
         json_writer_init(&w, &body);
-        json_protobuf_write(&w, response);
+        mesos_json_write(&w, response);
         http_answer_buffer(r, 200, JSON, &body);
     } else {
         proto_pack(response, &body);
@@ -145,9 +211,13 @@ void operator_call_done(struct http_request *r)
     http_answer(r, 200, NULL, NULL, 0);
 }
 
-void operator_call_refuse(struct http_request *r, const ProtobufCMessage *call)
+void operator_call_refuse(struct http_request *r, const char *type)
 {
-    http_answer_error(r, 501, "mesos-lite does not serve the call %s", type_name(call));
+    if (strcmp(type, "UNKNOWN") == 0)
+        http_answer_error(r, 501, NULL);
+    else
+        http_answer_error(r, 501, "mesos-lite cannot serve the call %s yet: what it is for is "
+                                  "still to come", type);
 }
 
 /* ---- pieces ---- */

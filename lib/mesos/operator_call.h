@@ -8,6 +8,7 @@
 #define OPERATOR_CALL_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -19,18 +20,20 @@ typedef struct Pb__Flag Pb__Flag;
 typedef struct Pb__Metric Pb__Metric;
 
 /* The call, in the arena; NULL when the request has been answered.  `name` is for the sentence:
- * "master::Call". */
+ * "master::Call".  `streams`: of calls that attach to a container, application/recordio, too. */
 ProtobufCMessage *operator_call_receive(struct http_request *r,
                                         const ProtobufCMessageDescriptor *type, const char *name,
-                                        struct arena *arena);
+                                        bool streams, struct arena *arena);
 /* Whether it has its type, and the part that its type wants.  A part is named as the type. */
 int operator_call_validate(const ProtobufCMessage *call, struct error *err);
+/* The name of its type; NULL when it has none. */
+const char *operator_call_type(const ProtobufCMessage *call);
 
 void operator_call_answer(struct http_request *r, const ProtobufCMessage *response);
 /* 200 without a body. */
 void operator_call_done(struct http_request *r);
-/* 501 with a sentence that names the call. */
-void operator_call_refuse(struct http_request *r, const ProtobufCMessage *call);
+/* 501, with a sentence that names the call's type. */
+void operator_call_refuse(struct http_request *r, const char *type);
 
 /* Pieces of answers, in the arena. */
 Pb__Flag **operator_call_flags(const struct flag *table, const void *options,

@@ -11,7 +11,8 @@
  *
  * A discard is a request that travels up a chain to the producer, who decides.
  * A future whose producer lets go of it unsettled (the last reference to its
- * promise ends) becomes DISCARDED: nobody waits for ever.
+ * promise ends) becomes DISCARDED, and says that it was abandoned: nobody waits
+ * for ever.  (In libprocess it stays pending, with a callback of its own.)
  *
  * Futures and promises are counted and may be used on any thread, except that
  * callbacks are asked for from events of `self` (or for the executor).  Values
@@ -23,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "base/instant.h"
 
@@ -30,6 +32,7 @@ struct future;
 struct host;
 struct process;
 struct promise;
+struct runtime;
 
 enum future_state { FUTURE_PENDING, FUTURE_READY, FUTURE_FAILED, FUTURE_DISCARDED };
 
@@ -47,6 +50,7 @@ struct future *future_ref(struct future *f);
 void future_unref(struct future *f);                            /* NULL is fine */
 void future_discard(struct future *f);                          /* asks; may be asked again */
 bool future_has_discard(const struct future *f);
+bool future_is_abandoned(const struct future *f);               /* DISCARDED as nobody was left */
 
 /* A step runs when f is READY; what it returns (takes; never NULL) becomes the
  * result of the chain.  A failure or discard passes by it unchanged, and when
@@ -60,6 +64,11 @@ struct future *future_repair(struct future *f, struct process *self, future_step
 /* When f is still PENDING after d, the step decides about the result. */
 struct future *future_after(struct future *f, struct duration d, struct process *self,
                             future_step_f step, void *op);
+
+/* Becomes what f becomes; but a discard asked of it does not reach f.  Takes f. */
+struct future *future_undiscardable(struct future *f);
+/* READY with nothing after d on the runtime's clock.  A discard stops it. */
+struct future *future_timer(struct runtime *rt, struct duration d);
 
 /* The last step: runs when f is settled, whatever became of it.  Takes f, which
  * is borrowed by `last`. */
@@ -86,6 +95,12 @@ struct future *future_select(struct future *const v[], size_t n);
 /* For code outside actors: blocks (simulated: runs the simulation) until f is
  * settled; false at the time-out.  CHECKs that no actor runs on this thread. */
 bool future_wait(struct future *f, struct host *host, struct duration timeout);
+/* The value, when it is READY in time (ret_value may be NULL); borrowed from f.  Else why
+ * not: ETIMEDOUT; the failure; ECANCELED it was discarded; EDEADLK this is an actor's thread,
+ * where nothing may wait. */
+int future_get(struct future *f, struct host *host, struct duration timeout,
+               const struct future_type *type, const void **ret_value,
+               struct error *err) MUST_USE;
 
 /* ---- producers ---- */
 

@@ -13,6 +13,7 @@
 #include "base/ref.h"
 
 struct error;
+struct proto_limits;
 
 struct message {
     struct ref ref;
@@ -25,6 +26,13 @@ struct message *message_create(const ProtobufCMessage *body);
 /* Through the door for strangers' bytes (proto.h); NULL with the reason. */
 struct message *message_parse(const ProtobufCMessageDescriptor *type, const void *bytes,
                               size_t size, struct error *err);
+struct message *message_parse_within(const struct proto_limits *limits,
+                                     const ProtobufCMessageDescriptor *type, const void *bytes,
+                                     size_t size, struct error *err);
+/* The same for JSON (json_protobuf_parse.h). */
+struct message *message_parse_json(const struct proto_limits *limits,
+                                   const ProtobufCMessageDescriptor *type, const char *json,
+                                   size_t size, struct error *err);
 struct message *message_ref(struct message *m);
 void message_unref(struct message *m);          /* NULL is fine */
 

@@ -21,7 +21,9 @@
 #include "base/instant.h"
 #include "base/list.h"
 #include "process/pid.h"
+#include "process/runtime.h"
 
+struct delegation;
 struct error;
 struct future;
 struct http_request;
@@ -45,6 +47,7 @@ struct process {
     struct slot *slot;                       /* all below is the library's */
     const struct process_handler *const *handlers;
     const struct process_route *const *routes;
+    struct delegation *delegations;
     struct list pending;                     /* callbacks of futures that have not come yet */
 };
 
@@ -89,6 +92,11 @@ bool process_cancel(struct timer *t);                          /* t is zeroed; z
  * until then. */
 struct future *process_async(struct runtime *rt, void (*work)(void *args), void *args);
 
+/* A message in the name of `from`, which may be empty or NULL: for code that is
+ * no actor.  An actor sends by process_send. */
+void process_post(struct runtime *rt, const struct pid *from, const struct pid *to,
+                  const ProtobufCMessage *msg);
+
 /* ---- from its own events only (CHECKed) ---- */
 
 typedef void (*process_receive_f)(struct process *self, const struct pid *from,
@@ -97,15 +105,22 @@ struct process_handler { const ProtobufCMessageDescriptor *type; process_receive
 
 typedef void (*process_serve_f)(struct process *self, struct http_request *request);
 struct process_route {
-    const char *path; /* "/state", served at /<id>/state; "/files/read"; "" is /<id> itself */
+    /* "/state", served at /<id>/state; "/files/read"; "" is /<id> itself; "/tasks/{id}/state"
+     * has a variable: any one segment that is not empty (http_request_variable). */
+    const char *path;
     process_serve_f serve;       /* http.h says how to answer */
     const char *help;            /* the text of /help: first line is the summary */
+    const char *realm;           /* who asks must be known there (http_access.h); NULL: anybody */
 };
 
 /* Tables end with a zero row, live as long as the process, and add to the ones
- * before. */
+ * before; of handlers of one type, the one that was installed last gets the
+ * message.  What has no handler is dropped and counted, and logged once. */
 void process_install(struct process *self, const struct process_handler table[]);
 void process_route(struct process *self, const struct process_route table[]);
+/* Messages of this name ("example.Hello") for which there is no handler go on to
+ * `to` as they came, in the name of their sender.  The last call for a name counts. */
+void process_delegate(struct process *self, const char *name, const struct pid *to);
 
 /* The message stays the caller's (it may live on the stack and point at strings
  * that it does not own); it is packed or copied before this returns. */
@@ -122,5 +137,9 @@ void process_link(struct process *self, const struct pid *peer, enum link_mode m
 struct process *process_current(void);                         /* NULL outside of actors */
 const struct pid *process_sender(struct process *self);        /* empty unless a message */
 struct message *process_message(struct process *self);         /* NULL unless a message; borrowed */
+
+/* How many events of a kind wait in its mailbox now : walks it.
+ * For metrics. */
+size_t process_count_events(struct process *self, enum event_kind kind);
 
 #endif

@@ -68,13 +68,17 @@ size_t proto_packed_size(const ProtobufCMessage *msg)
     return protobuf_c_message_get_packed_size(msg);
 }
 
-void proto_pack(const ProtobufCMessage *msg, struct buffer *to)
+void proto_pack_sized(const ProtobufCMessage *msg, size_t size, struct buffer *to)
 {
-    size_t size = proto_packed_size(msg);
     char *room = buffer_reserve(to, size);
 
     CHECK(protobuf_c_message_pack(msg, (uint8_t *)room) == size);
     buffer_commit(to, size);
+}
+
+void proto_pack(const ProtobufCMessage *msg, struct buffer *to)
+{
+    proto_pack_sized(msg, proto_packed_size(msg), to);
 }
 
 bool proto_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)

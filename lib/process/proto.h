@@ -37,6 +37,8 @@ ProtobufCMessage *proto_parse(const ProtobufCMessageDescriptor *type, const void
 
 size_t proto_packed_size(const ProtobufCMessage *msg);
 void proto_pack(const ProtobufCMessage *msg, struct buffer *to);         /* appends */
+/* The same for who has asked for the size already. */
+void proto_pack_sized(const ProtobufCMessage *msg, size_t size, struct buffer *to);
 
 /* A deep copy, unknown fields included, that lives in the arena. */
 ProtobufCMessage *proto_dup(const ProtobufCMessage *msg, struct arena *arena);

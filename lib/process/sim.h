@@ -56,7 +56,9 @@ struct sim_node *sim_host_node(const struct host *h);
  * called in a new OS process with its host and the spec; it builds what it
  * needs (a runtime with processes) and returns its state; exit is by
  * sim_program_exit(host, status), after which, or when it is killed, stop frees
- * that state (and destroys the runtime).  The host is destroyed by the world. */
+ * that state (and destroys the runtime).  The host is destroyed by the world.
+ * The program's own ends of pipes, which belong to no loop yet, are in
+ * spec->pipes; what it does not close ends with it. */
 struct sim_program {
     const char *name;
     void *(*start)(struct host *h, const struct child_spec *spec);

@@ -33,27 +33,52 @@
  *         ON(pb__register_slave_message, Pb__RegisterSlaveMessage, on_register_agent)
  * wants  static void on_register_agent(struct master *, const struct pid *from,
  *                                      const Pb__RegisterSlaveMessage *);
- * One HANDLERS in a .c file. */
+ * Where a handler wants only one field, or up to four, the row names them,
+ *         ON(pb__ping_slave_message, Pb__PingSlaveMessage, on_ping, connected)
+ * wants  static void on_ping(struct master *, const struct pid *from,
+ *                            protobuf_c_boolean connected);
+ * with the types that the fields have in the message's struct; one that is not set has
+ * its default.  One HANDLERS in a .c file. */
 #define HANDLERS(State, table, MESSAGES)                                                           \
     typedef struct State handlers_state_;                                                          \
     MESSAGES(HANDLERS_THUNK_)                                                                      \
     static const struct process_handler table[] = { MESSAGES(HANDLERS_ROW_){ NULL, NULL } }
-#define HANDLERS_ROW_(prefix, Type, handler) { &prefix##__descriptor, handler##__receive },
-#define HANDLERS_THUNK_(prefix, Type, handler)                                                     \
-    static void handler(handlers_state_ *, const struct pid *, const Type *);                      \
+#define HANDLERS_ROW_(prefix, Type, handler, ...) { &prefix##__descriptor, handler##__receive },
+#define HANDLERS_THUNK_(prefix, Type, handler, ...)                                                \
+    static void handler(handlers_state_ *, const struct pid *,                                     \
+                        HANDLERS_N_(TYPES, ##__VA_ARGS__)(Type, ##__VA_ARGS__));                   \
     static void handler##__receive(struct process *p, const struct pid *from,                      \
-                                   const ProtobufCMessage *m)                                      \
-    { handler(container_of(p, handlers_state_, process), from, (const Type *)m); }
+                                   const ProtobufCMessage *base)                                   \
+    {                                                                                              \
+        const Type *m = (const Type *)base;                                                        \
+        handler(container_of(p, handlers_state_, process), from,                                   \
+                HANDLERS_N_(VALUES, ##__VA_ARGS__)(m, ##__VA_ARGS__));                             \
+    }
+/* By the number of fields. */
+#define HANDLERS_N_(what, ...) HANDLERS_PICK_(what, ##__VA_ARGS__, 4, 3, 2, 1, 0, 0)
+#define HANDLERS_PICK_(what, a, b, c, d, n, ...) HANDLERS_##what##_##n##_
+#define HANDLERS_TYPE_(T, a) __typeof__(((const T *)0)->a)
+#define HANDLERS_TYPES_0_(T) const T *
+#define HANDLERS_TYPES_1_(T, a) HANDLERS_TYPE_(T, a)
+#define HANDLERS_TYPES_2_(T, a, b) HANDLERS_TYPE_(T, a), HANDLERS_TYPE_(T, b)
+#define HANDLERS_TYPES_3_(T, a, b, c) HANDLERS_TYPES_2_(T, a, b), HANDLERS_TYPE_(T, c)
+#define HANDLERS_TYPES_4_(T, a, b, c, d) HANDLERS_TYPES_3_(T, a, b, c), HANDLERS_TYPE_(T, d)
+#define HANDLERS_VALUES_0_(m) m
+#define HANDLERS_VALUES_1_(m, a) (m)->a
+#define HANDLERS_VALUES_2_(m, a, b) (m)->a, (m)->b
+#define HANDLERS_VALUES_3_(m, a, b, c) (m)->a, (m)->b, (m)->c
+#define HANDLERS_VALUES_4_(m, a, b, c, d) (m)->a, (m)->b, (m)->c, (m)->d
 
 /* ROUTES(master, http_routes, ENDPOINTS);  with
  *     #define ENDPOINTS(AT) AT("/state", serve_state, "The state of the cluster\n...")
- * wants  static void serve_state(struct master *, struct http_request *); */
+ * wants  static void serve_state(struct master *, struct http_request *);
+ * A fourth argument is the route's realm. */
 #define ROUTES(State, table, ENDPOINTS)                                                            \
     typedef struct State routes_state_;                                                            \
     ENDPOINTS(ROUTES_THUNK_)                                                                       \
-    static const struct process_route table[] = { ENDPOINTS(ROUTES_ROW_){ NULL, NULL, NULL } }
-#define ROUTES_ROW_(path, handler, help) { path, handler##__serve, help },
-#define ROUTES_THUNK_(path, handler, help)                                                         \
+    static const struct process_route table[] = { ENDPOINTS(ROUTES_ROW_){ NULL, NULL, NULL, NULL } }
+#define ROUTES_ROW_(path, handler, ...) { path, handler##__serve, __VA_ARGS__ },
+#define ROUTES_THUNK_(path, handler, ...)                                                          \
     static void handler(routes_state_ *, struct http_request *);                                   \
     static void handler##__serve(struct process *p, struct http_request *r)                        \
     { handler(container_of(p, routes_state_, process), r); }
@@ -147,8 +172,9 @@ struct nothing { char unused; };           /* Args of a call that has none */
 
 /* FUTURE_TYPE(exit_status, int);  in a header, gives exit_status_promise(),
  * exit_status_set(promise, 0), exit_status_ready(0) and *exit_status_get(f),
- * which aborts on a future of another type or not READY.  FUTURE_TYPE_DEFINE
- * goes into one .c file. */
+ * which aborts on a future of another type or not READY; and, outside of actors,
+ * exit_status_wait(f, host, SECONDS(10), &err), NULL with the reason.
+ * FUTURE_TYPE_DEFINE goes into one .c file. */
 #define FUTURE_TYPE(name, T)                                                                       \
     extern const struct future_type name##_type;                                                   \
     UNUSED static inline struct promise *name##_promise(void)                                      \
@@ -166,6 +192,12 @@ struct nothing { char unused; };           /* Args of a call that has none */
     UNUSED static inline const T *name##_get(const struct future *f)                               \
     {                                                                                              \
         return future_value(f, &name##_type);                                                      \
+    }                                                                                              \
+    UNUSED static inline const T *name##_wait(struct future *f, struct host *host,                 \
+                                              struct duration timeout, struct error *err)          \
+    {                                                                                              \
+        const void *value = NULL;                                                                  \
+        return future_get(f, host, timeout, &name##_type, &value, err) < 0 ? NULL : value;         \
     }                                                                                              \
     struct future
 #define FUTURE_TYPE_DEFINE(name, T, release_fn)                                                    \

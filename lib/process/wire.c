@@ -5,6 +5,7 @@
  *   Libprocess-From: <from>
  *   Connection: Keep-Alive
  *   Host: <to's address>
+ *   Content-Type: application/json  of a body that is JSON; protobuf has none
  *   Transfer-Encoding: chunked      then the body in one chunk; neither when it is empty
  */
 #include "process/wire.h"
@@ -21,6 +22,7 @@
 #include "process/pid.h"
 
 #define AGENT "libprocess/"
+#define JSON "application/json"
 
 /* All of a head but what depends on the body. */
 static void put_head(struct buffer *out, const struct pid *from, const struct pid *to,
@@ -114,17 +116,31 @@ void wire_format(struct buffer *out, const struct pid *from, const struct pid *t
     wire_end(out, size);
 }
 
+void wire_format_json(struct buffer *out, const struct pid *from, const struct pid *to,
+                      const char *name, const void *body, size_t size)
+{
+    put_head(out, from, to, name);
+    buffer_append_text(out, "Content-Type: " JSON "\r\n");
+    put_size(out, size);
+    buffer_append(out, body, size);
+    wire_end(out, size);
+}
+
 /* ---- the answer ---- */
 
 #define ACCEPTED "HTTP/1.1 202 Accepted\r\nDate: "
 #define NO_BODY "\r\nContent-Length: 0\r\n\r\n"
 enum { DATE = sizeof "Thu, 01 Jan 1970 00:00:00 GMT" - 1 };
 
-void wire_accept(struct buffer *out, const char *date)
+void wire_accept(struct buffer *out, const char *date, size_t n)
 {
-    buffer_append(out, ACCEPTED, strlen(ACCEPTED));
-    buffer_append_text(out, date);
-    buffer_append(out, NO_BODY, strlen(NO_BODY));
+    char text[] = ACCEPTED "Thu, 01 Jan 1970 00:00:00 GMT" NO_BODY;
+    char *room = buffer_reserve(out, n * strlen(text));
+
+    memcpy(text + strlen(ACCEPTED), date, DATE);
+    for (size_t i = 0; i < n; i++)
+        memcpy(room + i * strlen(text), text, sizeof text - 1);
+    buffer_commit(out, n * strlen(text));
 }
 
 size_t wire_accepted(const char *data, size_t length)
@@ -189,6 +205,15 @@ bool wire_is_message(const struct http_parser *p, const char *data)
         return false;
     return http_parser_find(p, data, "Libprocess-From") ||
            agent_is_libprocess(http_parser_find(p, data, "User-Agent"), data);
+}
+
+bool wire_is_json(const struct http_parser *p, const char *data)
+{
+    const struct http_part *type = http_parser_find(p, data, "Content-Type");
+    size_t length = strlen(JSON);
+
+    return type && type->length >= length && strncasecmp(data + type->at, JSON, length) == 0 &&
+           (type->length == length || strchr("; \t", data[type->at + length]));
 }
 
 static char *sender_of(const struct http_parser *p, const char *data)

@@ -20,7 +20,11 @@ struct http_parser;
 /* Appends the request.  from may be empty. */
 void wire_format(struct buffer *out, const struct pid *from, const struct pid *to, const char *name,
                  const void *body, size_t size);
-/* The same in two halves, for a body of `size` bytes that the caller puts in
+/* The same with a body of JSON, which libprocess does not know: a field of the
+ * head says so. */
+void wire_format_json(struct buffer *out, const struct pid *from, const struct pid *to,
+                      const char *name, const void *body, size_t size);
+/* The first in two halves, for a body of `size` bytes that the caller puts in
  * between. */
 void wire_begin(struct buffer *out, const struct pid *from, const struct pid *to, const char *name,
                 size_t size);
@@ -36,10 +40,10 @@ void wire_begin_again(struct buffer *out, struct wire_head *last, const struct p
                       const struct pid *to, const char *name, size_t size);
 void wire_head_release(struct wire_head *h);
 
-/* The answer to a message, and how a sender finds it at the front of its input
+/* The answer to a message, n times, and how a sender finds it at the front of its input
  * without a parser: its size, or 0 when it is not exactly ours, or not all there.
  * date: of the header field. */
-void wire_accept(struct buffer *out, const char *date);
+void wire_accept(struct buffer *out, const char *date, size_t n);
 size_t wire_accepted(const char *data, size_t length);
 
 /* The whole of a message whose head is `head`, the last one up to and with its
@@ -50,6 +54,9 @@ size_t wire_repeats(const char *data, size_t length, const char *head, size_t he
 
 /* Is this request (its head is complete) a message? */
 bool wire_is_message(const struct http_parser *p, const char *data);
+
+/* Is its body JSON?  By its Content-Type. */
+bool wire_is_json(const struct http_parser *p, const char *data);
 
 /* Who and what.  `from` is text, perhaps of no PID at all; the name may be
  * empty.  On failure *ret_status is the HTTP status of the answer, err its body. */

@@ -1,20 +1,15 @@
 /* fuzz_http.c - any bytes at the HTTP parser
  *
  * The first byte chooses request or response and how the bytes come.  They are
- * parsed at once and in pieces, which must give the same; a request that is a
- * message is read as one, and written again when its sender and receiver are
- * PIDs.
+ * parsed at once and in pieces, which must give the same; behind the last byte the
+ * peer has closed.
  */
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/check.h"
 #include "base/memory.h"
 #include "process/http_parser.h"
-#include "process/pid.h"
-#include "process/wire.h"
+#include "tests/fuzz/fuzz.h"
 
 static const struct http_parser_limits limits = { 256, 1024, 512 };
 
@@ -48,29 +43,6 @@ static void check_parts(const struct http_parser *p, size_t size)
     }
 }
 
-static void read_message(const struct http_parser *p, const char *data)
-{
-    struct pid from = { 0 }, to = pid_create("a", (struct address){ 1, 1 });
-    struct buffer out = BUFFER_INIT;
-    struct wire_message m;
-    int status = 0;
-
-    if (wire_is_message(p, data)) {
-        if (wire_parse(p, data, &m, &status, NULL) < 0) {
-            CHECK(status == 400 || status == 500);
-        } else {
-            pid_parse(m.from, &from, NULL);
-            wire_format(&out, &from, &to, m.name, data + p->body.at, p->body.length);
-            wire_release(&m);
-        }
-    }
-    buffer_release(&out);
-    pid_release(&from);
-    pid_release(&to);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     if (size < 2)
@@ -88,10 +60,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         check_parts(&p, length);
         CHECK(p.consumed == q.consumed && p.body.length == q.body.length);
         CHECK(memcmp(once + p.body.at, pieces + q.body.at, p.body.length) == 0);
-        if (kind == HTTP_PARSER_REQUEST)
-            read_message(&p, once);
     } else if (result == HTTP_PARSER_REFUSED) {
         CHECK(p.status >= 400 && p.status == q.status && p.reason);
+    } else {
+        result = http_parser_end(&p, length);
+        CHECK(http_parser_end(&q, length) == result);
+        CHECK(result != HTTP_PARSER_DONE || kind == HTTP_PARSER_RESPONSE);
     }
     http_parser_release(&p);
     http_parser_release(&q);

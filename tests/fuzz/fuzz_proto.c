@@ -2,9 +2,6 @@
  *
  * The first byte chooses the type.  What is let in must pack, and come in again equal.
  */
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/check.h"
@@ -12,6 +9,7 @@
 #include "proto/messages.pb-c.h"
 #include "proto/registry.pb-c.h"
 #include "proto/scheduler_v0.pb-c.h"
+#include "tests/fuzz/fuzz.h"
 
 static const ProtobufCMessageDescriptor *const types[] = {
     &pb_scheduler__call__descriptor,
@@ -22,8 +20,6 @@ static const ProtobufCMessageDescriptor *const types[] = {
     &pb__status_update_message__descriptor,
     &pb__update_slave_message__descriptor,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

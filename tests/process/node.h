@@ -1,4 +1,4 @@
-/* node.h - a runtime on the real host, for tests */
+/* node.h - a runtime for tests, on the real host or in a simulated world (place.h) */
 #ifndef NODE_H
 #define NODE_H
 
@@ -6,18 +6,17 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
-#include "process/host.h"
 #include "process/runtime.h"
+#include "tests/process/place.h"
 
 struct node { struct host *host; struct runtime *rt; };
 
 /* Longer than anything lasts: a test that gets here hangs, and says so. */
 #define LONG MINUTES(10)
 
-UNUSED static struct node node_start(unsigned workers)
+UNUSED static struct node node_start_with(struct runtime_options options)
 {
-    struct runtime_options options = { .workers = workers };
-    struct node n = { .host = host_real_create() };
+    struct node n = { .host = place_host() };
     struct error err;
 
     n.rt = runtime_create(n.host, &options, &err);
@@ -25,10 +24,15 @@ UNUSED static struct node node_start(unsigned workers)
     return n;
 }
 
+UNUSED static struct node node_start(unsigned workers)
+{
+    return node_start_with((struct runtime_options){ .workers = workers });
+}
+
 UNUSED static void node_stop(struct node *n)
 {
     runtime_destroy(n->rt);
-    host_destroy(n->host);
+    place_leave(n->host);
 }
 
 UNUSED static void node_settle(struct node *n)

@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(a_long_chain_of_followers_settles_and_is_discarded_without_recursion)
 {
-    enum { N = 200000 };
+    const int N = place_many(200000);
     struct promise *first = number_promise(), *p = number_promise();
     struct future *source = promise_future(first), *last = promise_future(p);
 

@@ -1,11 +1,7 @@
 /* test_network.c - messages and links between two nodes, and with a bare socket */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
@@ -15,6 +11,7 @@
 #include "process/sim.h"
 #include "process/typed.h"
 #include "proto/authentication.pb-c.h"
+#include "tests/process/line.h"
 #include "tests/process/node.h"
 #include "tests/unit.h"
 
@@ -23,7 +20,6 @@
 struct talker {
     struct process process;
     pthread_mutex_t lock; /* of `heard`, which the test's own thread reads */
-    pthread_cond_t changed;
     struct buffer heard;
     bool answers;
 };
@@ -36,8 +32,8 @@ static void note(struct talker *t, const char *text)
 {
     pthread_mutex_lock(&t->lock);
     buffer_printf(&t->heard, "%s ", text);
-    pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
+    host_notify(runtime_host(t->process.runtime));
 }
 
 static void send_text(struct talker *t, const struct pid *to, const char *text)
@@ -114,17 +110,38 @@ static struct pid talker_start(struct node *n, struct talker *t, const char *id)
 
     memset(t, 0, sizeof *t);
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->changed, NULL);
     ck_assert_int_eq(process_spawn(n->rt, &t->process, &talker_class, id, &pid, &err), 0);
     return pid;
+}
+
+struct much {
+    struct talker *t;
+    size_t length;
+};
+
+static bool has_heard_much(void *arg)
+{
+    struct much *m = arg;
+    bool has;
+
+    pthread_mutex_lock(&m->t->lock);
+    has = buffer_length(&m->t->heard) >= m->length;
+    pthread_mutex_unlock(&m->t->lock);
+    return has;
+}
+
+static void wait_for(struct talker *t, size_t length)
+{
+    struct much m = { t, length };
+
+    place_until(runtime_host(t->process.runtime), has_heard_much, &m);
 }
 
 /* Waits until that much was heard, and takes it. */
 static void check_heard(struct talker *t, const char *text)
 {
+    wait_for(t, strlen(text));
     pthread_mutex_lock(&t->lock);
-    while (buffer_length(&t->heard) < strlen(text))
-        pthread_cond_wait(&t->changed, &t->lock);
     ck_assert_str_eq(buffer_data(&t->heard), text);
     buffer_release(&t->heard);
     pthread_mutex_unlock(&t->lock);
@@ -200,11 +217,11 @@ END_TEST
 
 START_TEST(a_large_message_arrives_whole)
 {
+    const size_t size = (size_t)place_many(3 << 20);
     start();
-    dispatch(&a_pid, say, .to = pid_dup(&b_remote), .first = 5, .last = 6, .size = 3 << 20);
+    dispatch(&a_pid, say, .to = pid_dup(&b_remote), .first = 5, .last = 6, .size = size);
+    wait_for(&b, 2 * (size + 1));
     pthread_mutex_lock(&b.lock);
-    while (buffer_length(&b.heard) < 2 * ((3 << 20) + 1))
-        pthread_cond_wait(&b.changed, &b.lock);
     ck_assert_str_eq(buffer_data(&b.heard) + buffer_length(&b.heard) - 4, "006 ");
     pthread_mutex_unlock(&b.lock);
     stop_there();
@@ -280,10 +297,7 @@ START_TEST(a_reconnect_before_the_first_connection_stands_loses_nothing)
         dispatch(&a_pid, say, .to = pid_dup(&b_remote), .first = i, .last = i);
         dispatch(&a_pid, watch, .peer = pid_dup(&b_remote), .mode = LINK_RECONNECT);
     }
-    pthread_mutex_lock(&b.lock);
-    while (buffer_length(&b.heard) < 10 * 2 + 10 * 3)
-        pthread_cond_wait(&b.changed, &b.lock);
-    pthread_mutex_unlock(&b.lock);
+    wait_for(&b, 10 * 2 + 10 * 3);
     stop_there();
     check_heard(&a, "exited:b ");
     stop_here();
@@ -309,10 +323,7 @@ START_TEST(many_actors_send_to_one_peer)
         pids[i] = talker_start(&here, &many[i], NULL);
     for (int i = 0; i < 50; i++)
         dispatch(&pids[i], say, .to = pid_dup(&b_remote), .first = 100, .last = 199);
-    pthread_mutex_lock(&b.lock);
-    while (buffer_length(&b.heard) < 50 * 100 * 4)
-        pthread_cond_wait(&b.changed, &b.lock);
-    pthread_mutex_unlock(&b.lock);
+    wait_for(&b, 50 * 100 * 4);
     stop_there();
     stop_here();
     for (int i = 0; i < 50; i++)
@@ -322,51 +333,38 @@ END_TEST
 
 /* ---- a peer that is a bare socket ---- */
 
-static int listen_there(struct pid *ret_pid)
-{
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof in;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+static struct line_listener listener;
 
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
-    ck_assert_int_eq(listen(fd, 10), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &size), 0);
-    *ret_pid = pid_create("x(1)", (struct address){ 0x7f000001, ntohs(in.sin_port) });
-    return fd;
+static struct pid listen_there(void)
+{
+    line_listen(&listener);
+    return pid_create("x(1)", listener.address);
 }
 
 static void start_here(struct runtime_options o)
 {
-    struct error err;
-
     o.workers = 2;
-    here.host = host_real_create();
-    here.rt = runtime_create(here.host, &o, &err);
-    ck_assert_msg(here.rt != NULL, "%s", here.rt ? "" : err.text);
+    here = node_start_with(o);
     a_pid = talker_start(&here, &a, "a");
 }
 
-static void read_until(int fd, const char *end, struct buffer *ret)
+static void read_until(struct line *l, const char *end, struct buffer *ret)
 {
-    while (!strstr(buffer_data(ret), end)) {
-        ssize_t n = read(fd, buffer_reserve(ret, 4096), 4096);
-        ck_assert_int_gt(n, 0);
-        buffer_commit(ret, (size_t)n);
-    }
+    while (!strstr(buffer_data(ret), end))
+        ck_assert(line_more(l, ret));
 }
 
 START_TEST(a_connection_that_nobody_needs_is_closed_when_all_was_answered)
 {
     struct buffer got = BUFFER_INIT;
     struct pid peer;
-    char c;
 
     start_here((struct runtime_options){ 0 });
     runtime_clock_pause(here.rt);
-    int listener = listen_there(&peer);
+    peer = listen_there();
     dispatch(&a_pid, say, .to = pid_dup(&peer), .first = 1, .last = 1);
-    int fd = accept(listener, NULL, NULL);
-    read_until(fd, "0\r\n\r\n", &got);
+    struct line *l = line_accept(&listener);
+    read_until(l, "0\r\n\r\n", &got);
     ck_assert_int_eq(strncmp(buffer_data(&got),
                              "POST /x(1)/mesos.internal.AuthenticateMessage HTTP/1.1\r\n", 55),
                      0);
@@ -374,16 +372,14 @@ START_TEST(a_connection_that_nobody_needs_is_closed_when_all_was_answered)
     node_settle(&here);
     runtime_clock_advance(here.rt, SECONDS(60));
     node_settle(&here);
-    ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), -1); /* open: its answer is missing */
+    ck_assert(!line_has_ended(l)); /* open: its answer is missing */
 
     const char *answer = "HTTP/1.1 202 Accepted\r\nDate: x\r\nContent-Length: 0\r\n\r\n";
-    ck_assert_int_eq(send(fd, answer, strlen(answer), 0), (ssize_t)strlen(answer));
-    ssize_t n;
-    while ((n = recv(fd, &c, 1, MSG_DONTWAIT)) < 0)
+    line_put(l, answer);
+    while (!line_has_ended(l))
         runtime_clock_advance(here.rt, SECONDS(5));
-    ck_assert_int_eq(n, 0);
-    close(fd);
-    close(listener);
+    line_close(l);
+    line_stop_listening(&listener);
     buffer_release(&got);
     pid_release(&peer);
     node_stop(&here);
@@ -394,27 +390,24 @@ END_TEST
 START_TEST(a_connection_whose_linkers_have_gone_is_closed_too)
 {
     struct pid peer;
-    char c;
-    ssize_t n;
 
     start_here((struct runtime_options){ 0 });
     runtime_clock_pause(here.rt);
-    int listener = listen_there(&peer);
+    peer = listen_there();
     dispatch(&a_pid, watch, .peer = pid_dup(&peer));
-    int fd = accept(listener, NULL, NULL);
+    struct line *l = line_accept(&listener);
     for (int i = 0; i < 10; i++) {
         node_settle(&here);
         runtime_clock_advance(here.rt, SECONDS(60));
     }
-    ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), -1); /* open: linked */
+    ck_assert(!line_has_ended(l)); /* open: linked */
 
     process_terminate(&a_pid, TERMINATE_NOW);
     ck_assert(process_wait(&a_pid, LONG));
-    while ((n = recv(fd, &c, 1, MSG_DONTWAIT)) < 0)
+    while (!line_has_ended(l))
         runtime_clock_advance(here.rt, SECONDS(5));
-    ck_assert_int_eq(n, 0);
-    close(fd);
-    close(listener);
+    line_close(l);
+    line_stop_listening(&listener);
     pid_release(&peer);
     node_stop(&here);
     pid_release(&a_pid);
@@ -426,12 +419,12 @@ START_TEST(a_peer_that_does_not_read_is_given_up)
     struct pid peer;
 
     start_here((struct runtime_options){ .max_output_bytes = 1 << 20 });
-    int listener = listen_there(&peer);
+    peer = listen_there();
     dispatch(&a_pid, watch, .peer = pid_dup(&peer));
     dispatch(&a_pid, say, .to = pid_dup(&peer), .first = 1, .last = 200, .size = 100000);
     check_heard(&a, "exited:x(1) ");
     ck_assert_uint_ge(counter_value(metrics_counter(here.rt, "process/connections_overflown")), 1);
-    close(listener);
+    line_stop_listening(&listener);
     pid_release(&peer);
     node_stop(&here);
     pid_release(&a_pid);
@@ -443,16 +436,16 @@ START_TEST(a_peer_that_closes_is_told_to_the_linker)
     struct pid peer;
 
     start_here((struct runtime_options){ 0 });
-    int listener = listen_there(&peer);
+    peer = listen_there();
     dispatch(&a_pid, watch, .peer = pid_dup(&peer));
-    int fd = accept(listener, NULL, NULL);
-    close(fd);
+    struct line *l = line_accept(&listener);
+    line_close(l);
     check_heard(&a, "exited:x(1) ");
     dispatch(&a_pid, watch, .peer = pid_dup(&peer)); /* a link is told once: link again */
-    fd = accept(listener, NULL, NULL);
-    close(fd);
+    l = line_accept(&listener);
+    line_close(l);
     check_heard(&a, "exited:x(1) ");
-    close(listener);
+    line_stop_listening(&listener);
     pid_release(&peer);
     node_stop(&here);
     pid_release(&a_pid);

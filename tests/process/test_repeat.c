@@ -79,9 +79,9 @@ END_TEST
 START_TEST(many_ready_futures_need_no_stack)
 {
     struct node n = node_start(1);
-    struct counting c = { .until = 200000 };
+    struct counting c = { .until = place_many(200000) };
 
-    check_count(&n, run(&n, &c), 2000000);
+    check_count(&n, run(&n, &c), c.until * 10);
     node_stop(&n);
 }
 END_TEST

@@ -157,7 +157,7 @@ END_TEST
 
 START_TEST(many_that_wait_end_without_recursion)
 {
-    enum { N = 100000 };
+    const int N = place_many(100000);
     struct node n = node_start(1);
     struct sequence *s = sequence_create();
     struct deed first = { .promise = place_promise() }, other = { .promise = place_promise() };
@@ -248,7 +248,7 @@ static struct pid clerk_start(struct node *n, struct clerk *c)
 
 START_TEST(when_a_process_ends_its_many_steps_leave_and_those_of_others_go_on)
 {
-    enum { MANY = 100000 };
+    const int MANY = place_many(100000);
     struct node n = node_start(1);
     struct sequence *s = sequence_create();
     _Atomic int inside = 0, left = 1000000;

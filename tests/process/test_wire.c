@@ -120,6 +120,56 @@ START_TEST(an_empty_body_has_no_length)
 }
 END_TEST
 
+START_TEST(a_body_of_json_says_so_in_the_head)
+{
+    CLEANUP(buffer_release) struct buffer out = BUFFER_INIT;
+    struct pid from = pid_of("a@127.0.0.1:1"), to = pid_of("b@10.0.0.2:5050");
+    struct http_parser p;
+
+    wire_format_json(&out, &from, &to, "ping", "{}", 2);
+    ck_assert_str_eq(buffer_data(&out), "POST /b/ping HTTP/1.1\r\n"
+                                        "User-Agent: libprocess/a@127.0.0.1:1\r\n"
+                                        "Libprocess-From: a@127.0.0.1:1\r\n"
+                                        "Connection: Keep-Alive\r\n"
+                                        "Host: 10.0.0.2:5050\r\n"
+                                        "Content-Type: application/json\r\n"
+                                        "Transfer-Encoding: chunked\r\n\r\n"
+                                        "2\r\n{}\r\n0\r\n\r\n");
+    http_parser_init(&p, HTTP_PARSER_REQUEST, &limits);
+    ck_assert_int_eq(http_parser_run(&p, buffer_data(&out), buffer_length(&out)), HTTP_PARSER_DONE);
+    ck_assert(wire_is_message(&p, buffer_data(&out)));
+    ck_assert(wire_is_json(&p, buffer_data(&out)));
+    http_parser_release(&p);
+    pid_release(&from);
+    pid_release(&to);
+}
+END_TEST
+
+static bool is_json(const char *type)
+{
+    char *request = mem_printf("GET / HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n\r\n", type);
+    struct http_parser p;
+    bool json;
+
+    http_parser_init(&p, HTTP_PARSER_REQUEST, &limits);
+    ck_assert_int_eq(http_parser_run(&p, request, strlen(request)), HTTP_PARSER_DONE);
+    json = wire_is_json(&p, request);
+    http_parser_release(&p);
+    mem_free(request);
+    return json;
+}
+
+START_TEST(json_is_what_the_content_type_says)
+{
+    ck_assert(is_json("application/json"));
+    ck_assert(is_json("Application/JSON;charset=utf-8"));
+    ck_assert(is_json("application/json ; x=y"));
+    ck_assert(!is_json("application/jsonp"));
+    ck_assert(!is_json("application/x-protobuf"));
+    ck_assert(!is_json("text/plain; application/json"));
+}
+END_TEST
+
 START_TEST(nobody_may_send)
 {
     CLEANUP(buffer_release) struct buffer out = BUFFER_INIT;
@@ -168,13 +218,19 @@ START_TEST(our_own_answer_is_found_without_a_parser)
     CLEANUP(buffer_release) struct buffer b = BUFFER_INIT;
     struct http_parser p;
 
-    wire_accept(&b, "Thu, 01 Jan 2026 00:00:00 GMT");
+    wire_accept(&b, "Thu, 01 Jan 2026 00:00:00 GMT", 1);
     size_t size = buffer_length(&b);
     http_parser_init(&p, HTTP_PARSER_RESPONSE, &limits);
     ck_assert_int_eq(http_parser_run(&p, buffer_data(&b), size), HTTP_PARSER_DONE);
     ck_assert_int_eq(p.response_status, 202);
     ck_assert_uint_eq(p.consumed, size);
     http_parser_release(&p);
+    wire_accept(&b, "Fri, 02 Jan 2026 00:00:00 GMT", 2);
+    ck_assert_uint_eq(buffer_length(&b), 3 * size);
+    for (size_t at = 0; at < 3 * size; at += size)
+        ck_assert_uint_eq(wire_accepted(buffer_data(&b) + at, 3 * size - at), size);
+    ck_assert(strstr(buffer_data(&b) + 2 * size, "Fri, 02") != NULL);
+    buffer_truncate(&b, size);
     buffer_append_text(&b, "more");
     ck_assert_uint_eq(wire_accepted(buffer_data(&b), size + 4), size);
     for (size_t i = 0; i < size; i++) {
@@ -292,7 +348,8 @@ START_TEST(what_cannot_be_a_message_is_refused_as_libprocess_does)
 END_TEST
 
 UNIT(wire, every_recorded_message_is_read_and_written_again_byte_for_byte,
-     an_empty_body_has_no_length, nobody_may_send, a_head_that_is_kept_gives_the_same_bytes,
+     an_empty_body_has_no_length, a_body_of_json_says_so_in_the_head,
+     json_is_what_the_content_type_says, nobody_may_send, a_head_that_is_kept_gives_the_same_bytes,
      our_own_answer_is_found_without_a_parser,
      a_message_with_the_same_head_is_found_whole_or_not_at_all,
      the_sender_is_in_its_own_header_or_in_the_user_agent, other_requests_are_no_messages,

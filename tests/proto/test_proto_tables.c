@@ -15,6 +15,7 @@
 #include "proto/authentication.pb-c.h"
 #include "proto/duration.pb-c.h"
 #include "proto/executor.pb-c.h"
+#include "proto/flags.pb-c.h"
 #include "proto/maintenance.pb-c.h"
 #include "proto/master.pb-c.h"
 #include "proto/mesos.pb-c.h"
@@ -55,6 +56,7 @@ static const struct table {
     { "mesos.txt", "mesos.v1" },
     { "messages.txt", "mesos.internal" },
     { "authentication.txt", "mesos.internal" },
+    { "flags.txt", "mesos.internal" },
     { "registry.txt", "mesos.internal" },
     { "scheduler_v0.txt", "mesos.scheduler" },
     { "scheduler.txt", "mesos.v1.scheduler" },

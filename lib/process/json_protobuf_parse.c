@@ -4,7 +4,7 @@
  * message.  Required fields that are missing are collected on the way: a wrong value is told
  * first, then all that is missing at once.
  */
-#include "mesos/json_protobuf_parse.h"
+#include "process/json_protobuf_parse.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -20,8 +20,8 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "mesos/json_protobuf.h"
-#include "mesos/json_text.h"
+#include "process/json_protobuf.h"
+#include "process/json_text.h"
 #include "process/proto.h"
 
 /* More missing fields than an error has room for are not collected. */

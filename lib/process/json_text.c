@@ -1,5 +1,5 @@
 /* json_text.c - a tree of JSON from text that a stranger wrote */
-#include "mesos/json_text.h"
+#include "process/json_text.h"
 
 #include <errno.h>
 #include <jansson.h>

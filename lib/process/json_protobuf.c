@@ -1,68 +1,15 @@
 /* json_protobuf.c - protobuf to JSON, by descriptor */
-#include "mesos/json_protobuf.h"
+#include "process/json_protobuf.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "base/compiler.h"
 #include "base/check.h"
+#include "base/compiler.h"
 #include "base/json_writer.h"
 #include "process/proto.h"
-
-struct pair {
-    const char *type, *field;
-};
-
-/* Deprecated, therefore not written unless set.  protobuf-c would make the
- * option in the .proto a warning at every use. */
-static const struct pair deprecated[] = {
-    { "mesos.v1.FrameworkInfo", "role" },
-    { "mesos.v1.Resource", "role" },
-};
-
-/* Mesos writes these lists even when they are empty. */
-static const struct pair always[] = {
-    { "mesos.v1.agent.Response.GetExecutors", "completed_executors" },
-    { "mesos.v1.agent.Response.GetExecutors", "executors" },
-    { "mesos.v1.agent.Response.GetFrameworks", "completed_frameworks" },
-    { "mesos.v1.agent.Response.GetFrameworks", "frameworks" },
-    { "mesos.v1.agent.Response.GetTasks", "completed_tasks" },
-    { "mesos.v1.agent.Response.GetTasks", "launched_tasks" },
-    { "mesos.v1.agent.Response.GetTasks", "pending_tasks" },
-    { "mesos.v1.agent.Response.GetTasks", "queued_tasks" },
-    { "mesos.v1.agent.Response.GetTasks", "terminated_tasks" },
-    { "mesos.v1.master.Response.GetAgents", "agents" },
-    { "mesos.v1.master.Response.GetAgents", "recovered_agents" },
-    { "mesos.v1.master.Response.GetExecutors", "executors" },
-    { "mesos.v1.master.Response.GetFrameworks", "completed_frameworks" },
-    { "mesos.v1.master.Response.GetFrameworks", "frameworks" },
-    { "mesos.v1.master.Response.GetTasks", "completed_tasks" },
-    { "mesos.v1.master.Response.GetTasks", "tasks" },
-    { "mesos.v1.master.Response.GetTasks", "unreachable_tasks" },
-};
-
-static bool has_pair(const struct pair *table, size_t n, const ProtobufCMessage *msg,
-                     const ProtobufCFieldDescriptor *field)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(field->name, table[i].field) == 0 &&
-            strcmp(msg->descriptor->name, table[i].type) == 0)
-            return true;
-    return false;
-}
-
-/* Whether a field is written that is not set.  Most messages are of mesos.v1 itself, which has
- * none of `always`. */
-static bool is_written_unset(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *field)
-{
-    if (field->default_value)
-        return !has_pair(deprecated, ARRAY_SIZE(deprecated), msg, field);
-    return field->label == PROTOBUF_C_LABEL_REPEATED &&
-           strcmp(msg->descriptor->package_name, "mesos.v1") != 0 &&
-           has_pair(always, ARRAY_SIZE(always), msg, field);
-}
 
 /* The compiler names the type of the entries after the field: offer_filters, OfferFiltersEntry. */
 bool json_protobuf_is_map(const ProtobufCFieldDescriptor *field)
@@ -98,8 +45,11 @@ static void write_double(struct json_writer *w, double d)
         json_write_double(w, d);
 }
 
+static void write_message(struct json_writer *w, const ProtobufCMessage *msg,
+                          json_protobuf_unset_f unset);
+
 static void write_value(struct json_writer *w, const ProtobufCFieldDescriptor *field,
-                        const void *value)
+                        const void *value, json_protobuf_unset_f unset)
 {
     const ProtobufCBinaryData *bytes = value;
 
@@ -141,7 +91,7 @@ static void write_value(struct json_writer *w, const ProtobufCFieldDescriptor *f
         json_write_base64(w, bytes->data, bytes->len);
         break;
     case PROTOBUF_C_TYPE_MESSAGE:
-        json_protobuf_write(w, *(const ProtobufCMessage *const *)value);
+        write_message(w, *(const ProtobufCMessage *const *)value, unset);
         break;
     }
 }
@@ -158,7 +108,8 @@ static bool is_overwritten(const ProtobufCMessage *const *entries, size_t at, si
     return false;
 }
 
-static void write_map(struct json_writer *w, const ProtobufCMessage *const *entries, size_t n)
+static void write_map(struct json_writer *w, const ProtobufCMessage *const *entries, size_t n,
+                      json_protobuf_unset_f unset)
 {
     json_begin_object(w);
     for (size_t i = 0; i < n; i++) {
@@ -168,7 +119,7 @@ static void write_map(struct json_writer *w, const ProtobufCMessage *const *entr
             continue;
         json_key(w, *(const char *const *)proto_value(entries[i], &fields[0], 0));
         if (proto_count(entries[i], &fields[1]) > 0)
-            write_value(w, &fields[1], proto_value(entries[i], &fields[1], 0));
+            write_value(w, &fields[1], proto_value(entries[i], &fields[1], 0), unset);
         else if (fields[1].type == PROTOBUF_C_TYPE_MESSAGE)
             json_write_raw(w, "{}", 2);
         else
@@ -177,40 +128,58 @@ static void write_map(struct json_writer *w, const ProtobufCMessage *const *entr
     json_end_object(w);
 }
 
+static bool has_default(const ProtobufCMessage *msg UNUSED, const ProtobufCFieldDescriptor *field)
+{
+    return field->default_value != NULL;
+}
+
 static void write_field(struct json_writer *w, const ProtobufCMessage *msg,
-                        const ProtobufCFieldDescriptor *field)
+                        const ProtobufCFieldDescriptor *field, json_protobuf_unset_f unset)
 {
     size_t n = proto_count(msg, field);
 
-    if (n == 0 && !is_written_unset(msg, field))
+    if (n == 0 && !unset(msg, field))
         return;
     json_key(w, field->name);
     if (json_protobuf_is_map(field)) {
         write_map(w, *(const ProtobufCMessage *const *const *)
-                     ((const char *)msg + field->offset), n);
+                     ((const char *)msg + field->offset), n, unset);
     } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         json_begin_array(w);
         for (size_t i = 0; i < n; i++)
-            write_value(w, field, proto_value(msg, field, i));
+            write_value(w, field, proto_value(msg, field, i), unset);
         json_end_array(w);
     } else {                                /* protobuf-c keeps a default in the field itself */
-        write_value(w, field, proto_value(msg, field, 0));
+        write_value(w, field, proto_value(msg, field, 0), unset);
     }
+}
+
+static void write_message(struct json_writer *w, const ProtobufCMessage *msg,
+                          json_protobuf_unset_f unset)
+{
+    json_begin_object(w);
+    for (unsigned i = 0; i < msg->descriptor->n_fields; i++)
+        write_field(w, msg, &msg->descriptor->fields[i], unset);
+    json_end_object(w);
 }
 
 void json_protobuf_write(struct json_writer *w, const ProtobufCMessage *msg)
 {
-    json_begin_object(w);
-    for (unsigned i = 0; i < msg->descriptor->n_fields; i++)
-        write_field(w, msg, &msg->descriptor->fields[i]);
-    json_end_object(w);
+    write_message(w, msg, has_default);
 }
 
-void json_protobuf_put(struct json_writer *w, const ProtobufCMessage *msg, const char *name)
+void json_protobuf_write_with(struct json_writer *w, const ProtobufCMessage *msg,
+                              json_protobuf_unset_f unset)
+{
+    write_message(w, msg, unset);
+}
+
+void json_protobuf_put_with(struct json_writer *w, const ProtobufCMessage *msg, const char *name,
+                            json_protobuf_unset_f unset)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, name);
 
     CHECK(field);
-    write_field(w, msg, field);
+    write_field(w, msg, field, unset);
 }
