@@ -4,7 +4,9 @@
  *   task_launch.c         RunTaskMessage: accepted, remembered
  *   launch_steps.c        ... sandbox, fetch, start
  *   task_kill.c           KillTaskMessage, frameworks that end or change
- *   hosted_executors.c    executors register, come back, end; their runs end
+ *   executor_registration.c  executors register, and come back
+ *   executor_peer.c       ... as drivers, or by HTTP
+ *   hosted_executors.c    executors get their tasks, and end; their runs end
  *   executor_messages.c   status updates and messages of executors
  *   status_updates.c      each task's stream: stored, forwarded, acknowledged
  *   agent_recovery.c      what the last start of the agent has left
@@ -56,6 +58,10 @@ static struct agent_options copy_options(const struct agent_options *from)
     copy_text(&o.log_format);
     copy_text(&o.address_file);
     copy_text(&o.launcher_dir);
+    copy_text(&o.http_credentials);
+    copy_text(&o.http_authenticators);
+    copy_text(&o.firewall_rules);
+    copy_text(&o.external_log_file);
     return o;
 }
 
@@ -158,6 +164,7 @@ struct agent *agent_create(struct runtime *rt, const struct agent_options *optio
     a->ping_timeout = SECONDS(75);
     list_init(&a->completed_frameworks);
     list_init(&a->held);
+    list_init(&a->container_questions);
     if (check_options(&a->options, err) < 0 || lock_work_dir(a, err) < 0 ||
         make_info(a, err) < 0 || open_store(a, err) < 0 || open_launcher(a, err) < 0 ||
         process_spawn(rt, &a->process, &agent_class, NULL, &a->pid, err) < 0) {
@@ -172,11 +179,13 @@ static void agent_initialize(struct agent *a)
     registration_init(a);
     task_launch_init(a);
     task_kill_init(a);
-    hosted_executors_init(a);
+    executor_registration_init(a);
     executor_messages_init(a);
     status_updates_init(a);
     agent_state_init(a);
     agent_files_init(a);
+    executor_api_init(a);
+    agent_containers_init(a);
     agent_metrics_init(a);
     agent_recover_runs(a);
     a->recovery_time = instant_since(runtime_now(a->runtime), a->born);
@@ -195,6 +204,7 @@ static void agent_exited(struct agent *a, const struct pid *peer)
 
 static void agent_finalize(struct agent *a)
 {
+    agent_containers_release(a);
     process_cancel(&a->register_timer);
     process_cancel(&a->ping_timer);
     process_cancel(&a->list_timer);

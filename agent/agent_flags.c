@@ -12,8 +12,8 @@ const struct flag agent_flags[] = {
     { "work_dir", FLAG_STRING, AT(work_dir), NULL,
       "Folder for sandboxes and for what the agent must remember. It is kept between starts: an "
       "agent that finds its tasks there takes them over again.", true },
-    { "ip", FLAG_STRING, AT(ip), "127.0.0.1",
-      "IP address to listen on; 0.0.0.0 for all." },
+    { "ip", FLAG_STRING, AT(ip), NULL,
+      "IP address to listen on; 0.0.0.0 for all. Default: LIBPROCESS_IP, else 127.0.0.1." },
     { "port", FLAG_INT, AT(port), "5051",
       "Port to listen on; 0 for a free one.", .max = 65535 },
     { "advertise_ip", FLAG_STRING, AT(advertise_ip), NULL,
@@ -50,6 +50,19 @@ const struct flag agent_flags[] = {
     { "launcher_dir", FLAG_STRING, AT(launcher_dir), NULL,
       "Folder of the helper programs (mesos-lite-launcher, mesos-lite-fetcher). Default: that of "
       "the agent's own binary when they are there, else where they were installed." },
+    { "authenticate_http_readonly", FLAG_BOOL, AT(authenticate_http_readonly), "false",
+      "Whether who asks an endpoint that only tells (/state, /metrics, /files, ...) must be one of "
+      "--http_credentials." },
+    { "authenticate_http_readwrite", FLAG_BOOL, AT(authenticate_http_readwrite), "false",
+      "The same for endpoints that change something, and for the operator API." },
+    { "http_credentials", FLAG_STRING, AT(http_credentials), NULL,
+      "File of names and secrets: JSON {\"credentials\": [{\"principal\": ..., \"secret\": "
+      "...}]}, or lines of a name and a secret." },
+    { "http_authenticators", FLAG_STRING, AT(http_authenticators), "basic",
+      "How operators say who they are: 'basic' is HTTP's Basic." },
+    { "firewall_rules", FLAG_STRING, AT(firewall_rules), NULL,
+      "Endpoints that answer 403, with all below them: JSON {\"disabled_endpoints\": {\"paths\": "
+      "[\"/files/browse\", ...]}}, or a file of it." },
     { "address_file", FLAG_STRING, AT(address_file), NULL,
       "File to write ip:port to when the agent listens." },
     { "threads", FLAG_INT, AT(threads), "0",
@@ -58,6 +71,9 @@ const struct flag agent_flags[] = {
       "Least level of log lines: error, warning, info or debug; debug:a,b for files a.c and b.c." },
     { "log_format", FLAG_STRING, AT(log_format), "glog",
       "Form of log lines: glog, or json for machines." },
+    { "external_log_file", FLAG_STRING, AT(external_log_file), NULL,
+      "File that somebody else writes what the agent logs to; /files and READ_FILE show it as "
+      "/slave/log." },
     { "version", FLAG_BOOL, AT(version), "false", "Print the version and exit." },
     { NULL },
 };

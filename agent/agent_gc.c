@@ -21,13 +21,28 @@
 /* A look: its own copy of all it needs, for another thread. */
 struct collection {
     struct host *host;
+    struct pid agent;
     char *root;                          /* <work_dir>/slaves */
     char **live;                         /* containers in the books */
     size_t n_live;
     struct instant before;               /* wall */
-    unsigned removed, failed;
+    unsigned removed, failed, pending;
 };
-LAST(agent, collected, collection);
+struct collected {
+    struct collection *collection;
+};
+static void collected_release(struct collected *args)
+{
+    struct collection *c = args->collection;
+
+    for (size_t i = 0; i < c->n_live; i++)
+        mem_free(c->live[i]);
+    mem_free(c->live);
+    mem_free(c->root);
+    pid_release(&c->agent);
+    mem_free(c);
+}
+CALL(agent, collected, collected, collected_release);
 CALL(agent, collect, nothing, NO_RELEASE);
 
 static bool is_live(const struct collection *c, const char *container)
@@ -43,10 +58,11 @@ static void look_at_run(struct collection *c, const char *path, const char *name
     struct file_info info;
     struct error err;
 
-    if (is_live(c, name) || host_stat(c->host, path, &info, &err) < 0 || !info.is_directory ||
-        !instant_before(info.modified, c->before))
+    if (is_live(c, name) || host_stat(c->host, path, &info, &err) < 0 || !info.is_directory)
         return;
-    if (host_remove_tree(c->host, path, &err) == 0)
+    if (!instant_before(info.modified, c->before))
+        c->pending++;
+    else if (host_remove_tree(c->host, path, &err) == 0)
         c->removed++;
     else
         c->failed++;
@@ -88,22 +104,25 @@ static void collection_work(void *args)
     look_below(c, c->root, 0);
 }
 
-static void collected(struct agent *a, struct future *f UNUSED, struct collection *c)
+/* In the executor's context, so that it comes after the work also when the agent ends first. */
+static void collection_done(struct process *executor UNUSED, struct future *f UNUSED, void *op)
 {
-    if (a->metrics)
-        agent_metrics_removal(a, c->removed, c->failed);
+    struct collection *c = op;
+
+    dispatch(&c->agent, collected, c);
+}
+
+static void collected(struct agent *a, struct collected *args)
+{
+    const struct collection *c = args->collection;
+
+    agent_metrics_removal(a, c->removed, c->failed, c->pending);
     if (c->removed)
         log_info("%u old sandboxes removed", c->removed);
     if (c->failed)
         log_warning("%u old sandboxes cannot be removed", c->failed);
-    for (size_t i = 0; i < c->n_live; i++)
-        mem_free(c->live[i]);
-    mem_free(c->live);
-    mem_free(c->root);
-    mem_free(c);
     a->gc_runs = false;
-    if (future_state(f) == FUTURE_READY)
-        agent_gc_start(a);
+    agent_gc_start(a);
 }
 
 static void add_live(struct agent *a, struct collection *c)
@@ -121,11 +140,13 @@ static void collect(struct agent *a, struct nothing *unused UNUSED)
     int64_t age = a->options.gc_delay.ns + SLACK.ns;
 
     c->host = runtime_host(a->runtime);
+    c->agent = pid_dup(&a->pid);
     c->root = mem_printf("%s/slaves", a->options.work_dir);
     c->before = instant_add(runtime_wall(a->runtime), NANOSECONDS(-age));
     add_live(a, c);
     a->gc_runs = true;
-    FINALLY(process_async(a->runtime, collection_work, c), collected, a, c);
+    future_finally(process_async(a->runtime, collection_work, c), runtime_executor(a->runtime),
+                   collection_done, c);
 }
 
 /* A tenth of the delay late at most, and not all the time. */

@@ -9,6 +9,8 @@ struct agent_metrics {
     struct counter *executors_terminated, *launch_errors;
     struct counter *valid_updates, *invalid_updates, *valid_messages, *invalid_messages;
     struct counter *removals_succeeded, *removals_failed;
+    struct gauge *removals_pending;
+    struct counter *fetches_succeeded, *fetches_failed;
 };
 
 static struct agent *agent_of(struct process *p)
@@ -41,11 +43,6 @@ static double pull_gc_age(struct process *p)
 static double pull_frameworks(struct process *p)
 {
     return HASH_COUNT(agent_of(p)->frameworks);
-}
-
-static double pull_none(struct process *p UNUSED)
-{
-    return 0;
 }
 
 static double count_tasks(struct process *p, Pb__TaskState state)
@@ -114,20 +111,47 @@ RESOURCES(PULL_RESOURCE)
 #define RESOURCE_ROWS(name)                                                                        \
     { "slave/" #name "_total", pull_##name##_total },                                              \
     { "slave/" #name "_used", pull_##name##_used },                                                \
-    { "slave/" #name "_percent", pull_##name##_percent },                                          \
-    { "slave/" #name "_revocable_total", pull_none },                                              \
-    { "slave/" #name "_revocable_used", pull_none },                                               \
-    { "slave/" #name "_revocable_percent", pull_none },
+    { "slave/" #name "_percent", pull_##name##_percent },
 
 static const struct metrics_pull pulled[] = {
     { "slave/registered", pull_registered },
     { "slave/uptime_secs", pull_uptime },
     { "slave/recovery_time_secs", pull_recovery_time },
-    { "slave/recovery_errors", pull_none },
     { "slave/frameworks_active", pull_frameworks },
-    { "slave/executors_preempted", pull_none },
     { "slave/executor_directory_max_allowed_age_secs", pull_gc_age },
     TASKS(TASKS_ROW) EXECUTORS(EXECUTORS_ROW) RESOURCES(RESOURCE_ROWS)
+    { NULL, NULL },
+};
+
+/* ---- what cannot happen at this agent: always 0, and there for who looks for it ---- */
+
+static double pull_none(struct process *p UNUSED)
+{
+    return 0;
+}
+
+#define REVOCABLE_ROWS(name)                                                                       \
+    { "slave/" #name "_revocable_total", pull_none },                                              \
+    { "slave/" #name "_revocable_used", pull_none },                                               \
+    { "slave/" #name "_revocable_percent", pull_none },
+
+static const struct metrics_pull never[] = {
+    /* It offers nothing that it may take back, so nothing is preempted. */
+    RESOURCES(REVOCABLE_ROWS)
+    { "slave/executors_preempted", pull_none },
+    /* Its books are one database: they are read, or it does not start. */
+    { "slave/recovery_errors", pull_none },
+    /* Each task's files are fetched anew. */
+    { "containerizer/fetcher/cache_size_total_bytes", pull_none },
+    { "containerizer/fetcher/cache_size_used_bytes", pull_none },
+    /* A container has no image of its own, and its end is awaited however long it takes. */
+    { "containerizer/mesos/container_destroy_errors", pull_none },
+    { "containerizer/mesos/provisioner/bind/remove_rootfs_errors", pull_none },
+    { "containerizer/mesos/provisioner/remove_container_errors", pull_none },
+    /* Nobody provides resources but the agent itself. */
+    { "resource_provider_manager/events/disconnect", pull_none },
+    { "resource_provider_manager/events/subscribe", pull_none },
+    { "resource_provider_manager/subscribed", pull_none },
     { NULL, NULL },
 };
 
@@ -149,8 +173,12 @@ void agent_metrics_init(struct agent *a)
     m->invalid_messages = metrics_counter(rt, "slave/invalid_framework_messages");
     m->removals_succeeded = metrics_counter(rt, "gc/path_removals_succeeded");
     m->removals_failed = metrics_counter(rt, "gc/path_removals_failed");
+    m->removals_pending = metrics_gauge(rt, "gc/path_removals_pending");
+    m->fetches_succeeded = metrics_counter(rt, "containerizer/fetcher/task_fetches_succeeded");
+    m->fetches_failed = metrics_counter(rt, "containerizer/fetcher/task_fetches_failed");
     a->metrics = m;
     metrics_pull(&a->process, pulled);
+    metrics_pull(&a->process, never);
 }
 
 void agent_metrics_release(struct agent *a)
@@ -192,8 +220,14 @@ void agent_metrics_message(struct agent *a, bool valid)
     counter_add(valid ? a->metrics->valid_messages : a->metrics->invalid_messages, 1);
 }
 
-void agent_metrics_removal(struct agent *a, unsigned succeeded, unsigned failed)
+void agent_metrics_removal(struct agent *a, unsigned succeeded, unsigned failed, unsigned pending)
 {
     counter_add(a->metrics->removals_succeeded, succeeded);
     counter_add(a->metrics->removals_failed, failed);
+    gauge_set(a->metrics->removals_pending, pending);
+}
+
+void agent_metrics_fetch(struct agent *a, bool succeeded)
+{
+    counter_add(succeeded ? a->metrics->fetches_succeeded : a->metrics->fetches_failed, 1);
 }

@@ -31,6 +31,7 @@
 #include "proto/messages.pb-c.h"
 
 struct agent_metrics;
+struct event_stream;
 struct file;
 struct fetch;
 struct update_stream;
@@ -76,6 +77,8 @@ struct agent {
     struct update_stream *streams;               /* status_updates.c */
     struct hosted_framework *frameworks;         /* by id */
     struct list completed_frameworks;            /* oldest first */
+    struct list container_questions;             /* http/agent_containers.c */
+    bool counts_processes;
     struct timer gc_timer;
     bool gc_runs;
     struct agent_metrics *metrics;
@@ -96,6 +99,14 @@ enum executor_state {
     EXECUTOR_REGISTERING, EXECUTOR_RUNNING, EXECUTOR_TERMINATING, EXECUTOR_TERMINATED
 };
 
+/* Where an executor is: nowhere yet, or as executor_peer.c says. */
+struct executor_peer {
+    bool http;                                   /* it has subscribed; else a driver */
+    bool stored;                                 /* that it is there */
+    struct pid pid;                              /* of a driver; empty until it has registered */
+    struct event_stream *stream;                 /* of an HTTP executor; NULL while it is away */
+};
+
 struct hosted_executor {
     struct executor_id id;
     struct container_id container;
@@ -112,7 +123,9 @@ struct hosted_executor {
     bool has_exit;                               /* of a recovered run that has ended */
     struct run_exit exit;
     bool kill_run;                               /* as soon as it is known to have started */
-    struct pid pid;                              /* empty until it has registered */
+    struct executor_peer peer;
+    /* Pb__ReregisterExecutorMessage: what it said, while where it is is being stored. */
+    struct message *subscription;
     struct command_executor *command;            /* of builtin ones */
     struct future *fetching;                     /* while its URIs are fetched */
     struct timer timer;                          /* (re-)registration, or shutdown grace */
@@ -133,6 +146,7 @@ struct hosted_task {
     struct message *info;                        /* Pb__TaskInfo */
     struct resources resources;
     Pb__TaskState state;                         /* the last that is stored: latest_state */
+    struct text *group;                          /* of those that are launched together, or NULL */
     bool stored;                                 /* it may be given to the executor */
     bool sent;                                   /* the executor was given it */
     bool end_listed;                             /* a re-registering agent told it as ended */
@@ -181,7 +195,34 @@ void launch_begin(struct agent *a, struct hosted_executor *e, struct future *sto
 int launch_builtin(struct agent *a, struct hosted_executor *e, Pb__TaskState known,
                    struct error *err);
 
-void hosted_executors_init(struct agent *a);     /* hosted_executors.c: they register, and end */
+bool executor_peer_is_known(const struct executor_peer *p);    /* executor_peer.c */
+bool executor_peer_is_here(const struct executor_peer *p);
+bool executor_peer_is_at(const struct executor_peer *p, const struct pid *pid);
+/* As the store has it. */
+const char *executor_peer_text(const struct executor_peer *p, char *out, size_t size);
+int executor_peer_parse(struct executor_peer *p, const char *text, struct error *err);
+void executor_peer_take(struct executor_peer *p, struct event_stream *stream);
+/* False: this is not its stream. */
+bool executor_peer_left(struct executor_peer *p, const struct event_stream *stream);
+void executor_peer_close(struct executor_peer *p);
+void executor_peer_release(struct executor_peer *p);
+/* A classic message; nothing happens while it is away. */
+void executor_peer_send(struct agent *a, struct hosted_executor *e, const ProtobufCMessage *msg);
+
+/* executor_registration.c */
+void executor_registration_init(struct agent *a);
+/* A SUBSCRIBE, as the message of a driver that comes back. */
+void executor_registration_subscribe(struct agent *a, struct hosted_executor *e,
+                                     struct event_stream *s,
+                                     const Pb__ReregisterExecutorMessage *msg);
+void executor_registration_left(struct agent *a, const struct event_stream *s);
+void executor_registration_broke(struct agent *a, struct hosted_executor *e);
+/* It may be there: a driver is asked to come back. */
+void executor_registration_expect_back(struct agent *a, struct hosted_executor *e);
+/* It is killed unless it is there in time. */
+void executor_registration_await(struct agent *a, struct hosted_executor *e, struct duration d);
+
+/* hosted_executors.c: their tasks, and their ends */
 void hosted_executors_exited(struct agent *a, const struct pid *pid);
 /* Tells it, and after the grace kills its run. */
 void hosted_executor_shutdown(struct agent *a, struct hosted_executor *e);
@@ -195,14 +236,20 @@ void hosted_executor_kill_run(struct agent *a, struct hosted_executor *e);
 /* Its run has ended, or never began: tasks that are not terminal get what was blamed. */
 void hosted_executor_ended(struct agent *a, struct hosted_executor *e);
 void hosted_executor_follow(struct agent *a, struct hosted_executor *e);   /* its run, to the end */
-void hosted_executor_await(struct agent *a, struct hosted_executor *e, struct duration d);
-void hosted_executor_reconnect(struct agent *a, struct hosted_executor *e);
+/* Unless it is not there yet, or was given it; with the task goes its group. */
 void hosted_executor_send_task(struct agent *a, struct hosted_task *t);
+/* All that wait, and all kills that it may have missed. */
+void hosted_executor_send_tasks(struct agent *a, struct hosted_executor *e);
 /* From the runner, in any context. */
 void hosted_executors_tell_started(const struct pid *agent, struct container_id container,
                                    const struct run_started *started);
 
 void executor_messages_init(struct agent *a);    /* executor_messages.c: updates, messages */
+/* What this executor says, however it is connected. */
+void executor_messages_update(struct agent *a, struct hosted_executor *e,
+                              const Pb__StatusUpdate *update);
+void executor_messages_forward(struct agent *a, struct hosted_executor *e,
+                               const Pb__ExecutorToFrameworkMessage *msg);
 void task_kill_framework(struct agent *a, struct hosted_framework *f);    /* task_kill.c */
 
 /* hosted.c: the books.  Removing takes it out of the store, too. */
@@ -214,6 +261,7 @@ void hosted_framework_remove(struct agent *a, struct hosted_framework *f);   /* 
 struct hosted_executor *hosted_executor_find(const struct hosted_framework *f, const char *id);
 struct hosted_executor *hosted_executor_find_run(struct agent *a, struct container_id container);
 struct hosted_executor *hosted_executor_find_pid(struct agent *a, const struct pid *pid);
+struct hosted_executor *hosted_executor_find_stream(struct agent *a, const struct event_stream *s);
 /* Takes info. */
 struct hosted_executor *hosted_executor_add(struct agent *a, struct hosted_framework *f,
                                             struct container_id container, struct message *info,
@@ -221,8 +269,9 @@ struct hosted_executor *hosted_executor_add(struct agent *a, struct hosted_frame
 /* Into the completed ones, when it has ended and has no tasks; its framework likewise. */
 void hosted_executor_remove_if_done(struct agent *a, struct hosted_executor *e);
 struct hosted_task *hosted_task_find(const struct hosted_framework *f, const char *id);
+/* group NULL: it is launched alone. */
 struct hosted_task *hosted_task_add(struct hosted_executor *e, const Pb__TaskInfo *info,
-                                    const struct resources *resources);
+                                    const struct resources *resources, struct text *group);
 void hosted_task_add_status(struct hosted_task *t, const Pb__TaskStatus *status);
 void hosted_task_complete(struct agent *a, struct hosted_task *t);
 /* Was here in this start of the agent, and its end is acknowledged. */
@@ -235,9 +284,9 @@ Pb__Task *hosted_task_to_protobuf(const struct hosted_task *t, struct arena *are
  * acknowledged, 10 s doubling to 10 min. */
 void status_updates_init(struct agent *a);
 void status_updates_release(struct agent *a);
-/* From executors, complete; stored, acknowledged to `executor` (unless empty), forwarded. */
+/* From an executor, complete; stored, acknowledged to it, forwarded. */
 void status_updates_receive(struct agent *a, const Pb__StatusUpdate *update,
-                            const struct pid *executor);
+                            struct hosted_executor *e);
 /* Made by the agent, for a task that is stored; partition-aware states are told
  * as the framework knows them. */
 void status_updates_generate(struct agent *a, struct hosted_task *t, Pb__TaskState state,
@@ -265,7 +314,7 @@ bool status_updates_finish(struct agent *a, const char *framework, const char *t
 void status_updates_recover(struct agent *a, const Pb__StatusUpdate *update, bool acknowledged);
 void status_updates_drop(struct agent *a, const struct hosted_framework *f);   /* nobody will ask */
 int status_updates_check(const struct agent *a, struct error *err);
-void status_updates_acknowledge(struct agent *a, const struct pid *executor,
+void status_updates_acknowledge(struct agent *a, struct hosted_executor *e,
                                 const Pb__StatusUpdate *update);
 
 int agent_recover(struct agent *a, struct error *err);             /* agent_recovery.c */
@@ -291,7 +340,10 @@ void agent_gc_start(struct agent *a);            /* agent_gc.c */
 void agent_gc_mark_end(struct agent *a, const struct hosted_executor *e);
 
 void agent_state_init(struct agent *a);          /* http/agent_state.c */
+void executor_api_init(struct agent *a);         /* http/executor_api.c */
 void agent_files_init(struct agent *a);          /* http/agent_files.c */
+void agent_containers_init(struct agent *a);     /* http/agent_containers.c */
+void agent_containers_release(struct agent *a);
 
 /* agent_metrics.c */
 void agent_metrics_init(struct agent *a);
@@ -301,6 +353,8 @@ void agent_metrics_executor_ended(struct agent *a);
 void agent_metrics_launch_failed(struct agent *a);
 void agent_metrics_update(struct agent *a, bool valid);
 void agent_metrics_message(struct agent *a, bool valid);
-void agent_metrics_removal(struct agent *a, unsigned succeeded, unsigned failed);
+/* pending: sandboxes of runs that have ended, kept for now. */
+void agent_metrics_removal(struct agent *a, unsigned succeeded, unsigned failed, unsigned pending);
+void agent_metrics_fetch(struct agent *a, bool succeeded);
 
 #endif

@@ -4,7 +4,7 @@
  * event each run is looked at (run.h's table):
  *
  *   ended, or lives   a built-in executor is spawned anew over it; a custom one
- *                     that lives is asked to come back
+ *                     that lives is expected back (executor_registration.c)
  *   never started     TASK_DROPPED: it will not be started any more
  *   failed, unknown   TASK_FAILED
  *
@@ -79,27 +79,30 @@ static int read_run(void *arg, const struct store_run *run, struct error *err)
     e->recovered = e->stored = true;
     e->sandbox = mem_strdup(run->sandbox);
     snprintf(e->intent_boot_id, sizeof e->intent_boot_id, "%s", run->boot_id);
-    if (*run->pid && pid_parse(run->pid, &e->pid, err) < 0)
+    if (executor_peer_parse(&e->peer, run->pid, err) < 0)
         return error_wrap(err, "agent.db is damaged: run %s", run->id.text->bytes);
     return resources_from_protobuf(run->info->resources, run->info->n_resources, &e->resources,
                                    err);
 }
 
 static int read_task(void *arg, struct container_id run, const Pb__TaskInfo *task,
-                     struct error *err)
+                     const char *group, struct error *err)
 {
     struct agent *a = arg;
     struct hosted_executor *e = hosted_executor_find_run(a, run);
     CLEANUP(resources_release) struct resources resources = RESOURCES_INIT;
+    struct text *together;
     struct hosted_task *t;
 
     if (!e)                             /* of a run that was never begun */
         return 0;
     if (resources_from_protobuf(task->resources, task->n_resources, &resources, err) < 0)
         return error_wrap(err, "agent.db is damaged: task %.80s", task->task_id->value);
-    t = hosted_task_add(e, task, &resources);
+    together = group ? text_create(group) : NULL;
+    t = hosted_task_add(e, task, &resources, together);
+    text_unref(together);
     t->stored = true;
-    t->sent = !e->builtin && !pid_is_empty(&e->pid);     /* nothing is sent before that is stored */
+    t->sent = !e->builtin && e->peer.stored;     /* nothing is sent before that is stored */
     return 0;
 }
 
@@ -163,7 +166,7 @@ static void kill_recovered(struct agent *a, struct hosted_executor *e)
 static void adopt_custom(struct agent *a, struct hosted_executor *e)
 {
     hosted_executor_follow(a, e);
-    hosted_executor_reconnect(a, e);
+    executor_registration_expect_back(a, e);
 }
 
 static void adopt_builtin(struct agent *a, struct hosted_executor *e)

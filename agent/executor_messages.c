@@ -3,6 +3,8 @@
  * StatusUpdateMessage         → made complete → status_updates.c
  * ExecutorToFrameworkMessage  → to the scheduler, best effort
  * FrameworkToExecutorMessage  → to the executor, best effort
+ *
+ * HTTP executors say the first two by UPDATE and MESSAGE (http/executor_api.c).
  */
 #include <string.h>
 
@@ -30,12 +32,12 @@ static struct hosted_executor *find_sender(struct agent *a, const Pb__FrameworkI
     struct hosted_framework *f = hosted_framework_find(a, framework->value);
     struct hosted_executor *e = f && executor ? hosted_executor_find(f, executor->value) : NULL;
 
-    return e && !pid_is_empty(&e->pid) && pid_equal(&e->pid, from) ? e : NULL;
+    return e && executor_peer_is_at(&e->peer, from) ? e : NULL;
 }
 
 /* What the executor does not know of itself. */
 static void receive_complete(struct agent *a, struct hosted_executor *e,
-                             const Pb__StatusUpdate *given, const struct pid *from)
+                             const Pb__StatusUpdate *given)
 {
     Pb__StatusUpdate update = *given;
     Pb__TaskStatus status = *given->status;
@@ -70,25 +72,29 @@ static void receive_complete(struct agent *a, struct hosted_executor *e,
         status.has_timestamp = 1;
         status.timestamp = update.timestamp;
     }
+    update.framework_id = ((const Pb__FrameworkInfo *)e->framework->info->body)->id;
     update.executor_id = &executor;
     update.slave_id = a->info->id;
     update.status = &status;
     update.has_latest_state = 0;
-    status_updates_receive(a, &update, from);
+    status_updates_receive(a, &update, e);
 }
 
-static void on_update(struct agent *a, const struct pid *from, const Pb__StatusUpdateMessage *msg)
+void executor_messages_update(struct agent *a, struct hosted_executor *e,
+                              const Pb__StatusUpdate *update)
 {
-    const Pb__StatusUpdate *update = msg->update;
     const char *task = update->status->task_id->value;
-    struct hosted_executor *e = find_sender(a, update->framework_id, update->executor_id, from);
-    bool valid = e && update->has_uuid && update->uuid.len == UUID_SIZE;
     struct hosted_task *t = NULL;
+    bool is_its;
+    bool valid;
 
+    HASH_FIND(hh, e->tasks, task, strlen(task), t);
+    is_its = t || !hosted_task_find(e->framework, task);
+    valid = update->has_uuid && update->uuid.len == UUID_SIZE && is_its;
     agent_metrics_update(a, valid);
     if (!valid) {
-        log_warning("update of task %.80s ignored: %s", task,
-                    e ? "it has no uuid" : "its executor is not known");
+        log_warning("update of task %.80s by executor %s ignored: %s", task, e->id.text->bytes,
+                    is_its ? "it has no uuid" : "another executor has that task");
         return;
     }
     if (update->status->state == PB__TASK_STATE__TASK_STAGING) {
@@ -97,25 +103,46 @@ static void on_update(struct agent *a, const struct pid *from, const Pb__StatusU
         hosted_executor_shutdown(a, e);
         return;
     }
-    HASH_FIND(hh, e->tasks, task, strlen(task), t);
     if (e->framework->terminating || !t) {   /* nobody asks for it; the executor may forget it */
-        status_updates_acknowledge(a, from, update);
+        status_updates_acknowledge(a, e, update);
         return;
     }
-    receive_complete(a, e, update, from);
+    receive_complete(a, e, update);
+}
+
+static void on_update(struct agent *a, const struct pid *from, const Pb__StatusUpdateMessage *msg)
+{
+    const Pb__StatusUpdate *update = msg->update;
+    struct hosted_executor *e = find_sender(a, update->framework_id, update->executor_id, from);
+
+    if (e) {
+        executor_messages_update(a, e, update);
+        return;
+    }
+    agent_metrics_update(a, false);
+    log_warning("update of task %.80s ignored: its executor is not known",
+                update->status->task_id->value);
+}
+
+void executor_messages_forward(struct agent *a, struct hosted_executor *e,
+                               const Pb__ExecutorToFrameworkMessage *msg)
+{
+    const struct pid *to = pid_is_empty(&e->framework->pid) ? &a->master : &e->framework->pid;
+
+    agent_metrics_message(a, true);
+    if (a->state == AGENT_RUNNING)
+        process_send(&a->process, to, &msg->base);
 }
 
 static void on_to_framework(struct agent *a, const struct pid *from,
                             const Pb__ExecutorToFrameworkMessage *msg)
 {
     struct hosted_executor *e = find_sender(a, msg->framework_id, msg->executor_id, from);
-    const struct pid *to;
 
-    agent_metrics_message(a, e != NULL);
-    if (!e || a->state != AGENT_RUNNING)
-        return;
-    to = pid_is_empty(&e->framework->pid) ? &a->master : &e->framework->pid;
-    process_send(&a->process, to, &msg->base);
+    if (e)
+        executor_messages_forward(a, e, msg);
+    else
+        agent_metrics_message(a, false);
 }
 
 static void on_to_executor(struct agent *a, const struct pid *from UNUSED,
@@ -127,5 +154,5 @@ static void on_to_executor(struct agent *a, const struct pid *from UNUSED,
 
     agent_metrics_message(a, valid);
     if (valid)
-        process_send(&a->process, &e->pid, &msg->base);
+        executor_peer_send(a, e, &msg->base);
 }

@@ -58,12 +58,13 @@ struct hosted_task *hosted_task_find(const struct hosted_framework *f, const cha
 }
 
 struct hosted_task *hosted_task_add(struct hosted_executor *e, const Pb__TaskInfo *info,
-                                    const struct resources *resources)
+                                    const struct resources *resources, struct text *group)
 {
     struct hosted_task *t = mem_alloc(sizeof *t);
 
     t->id.text = text_create(info->task_id->value);
     t->executor = e;
+    t->group = text_ref(group);
     t->info = message_create(&info->base);
     t->resources = resources_dup(resources);
     t->state = PB__TASK_STATE__TASK_STAGING;
@@ -83,6 +84,7 @@ static void task_destroy(struct hosted_task *t)
     task_id_release(&t->id);
     message_unref(t->info);
     message_unref(t->kill);
+    text_unref(t->group);
     resources_release(&t->resources);
     mem_free(t);
 }
@@ -226,7 +228,16 @@ struct hosted_executor *hosted_executor_find_pid(struct agent *a, const struct p
 {
     for (struct hosted_framework *f = a->frameworks; f; f = f->hh.next)
         for (struct hosted_executor *e = f->executors; e; e = e->hh.next)
-            if (pid_equal(e->command ? command_executor_pid(e->command) : &e->pid, pid))
+            if (pid_equal(e->command ? command_executor_pid(e->command) : &e->peer.pid, pid))
+                return e;
+    return NULL;
+}
+
+struct hosted_executor *hosted_executor_find_stream(struct agent *a, const struct event_stream *s)
+{
+    for (struct hosted_framework *f = a->frameworks; f; f = f->hh.next)
+        for (struct hosted_executor *e = f->executors; e; e = e->hh.next)
+            if (e->peer.stream == s)
                 return e;
     return NULL;
 }
@@ -269,7 +280,9 @@ static void executor_destroy_record(struct hosted_executor *e)
     container_id_release(&e->container);
     message_unref(e->info);
     resources_release(&e->resources);
-    pid_release(&e->pid);
+    executor_peer_release(&e->peer);
+    pid_release(&e->peer.pid);
+    message_unref(e->subscription);
     mem_free(e->sandbox);
     mem_free(e->run_folder);
     mem_free(e->end_message);

@@ -102,6 +102,14 @@ static void drop_run(struct agent *a, struct hosted_executor *e, const struct er
 
 static void start(struct agent *a, struct hosted_executor *e);
 
+/* The task that it is launched for, or all of its group. */
+static void mark_stored(struct hosted_executor *e)
+{
+    for (struct hosted_task *t = e->tasks; t; t = t->hh.next)
+        if (t == e->tasks || (t->group && e->tasks->group && text_equal(t->group, e->tasks->group)))
+            t->stored = true;
+}
+
 static void intent_stored(struct agent *a, struct future *f, struct launch *op)
 {
     struct hosted_executor *e = find_run(a, f, op);
@@ -116,8 +124,7 @@ static void intent_stored(struct agent *a, struct future *f, struct launch *op)
         return;
     }
     e->stored = true;
-    if (e->tasks)
-        e->tasks->stored = true;
+    mark_stored(e);
     if (e->state != EXECUTOR_REGISTERING) {
         hosted_executor_ended(a, e);
         return;
@@ -152,6 +159,8 @@ static void uris_fetched(struct agent *a, struct future *f, struct launch *op)
         return;
     future_unref(e->fetching);
     e->fetching = NULL;
+    if (future_state(f) != FUTURE_DISCARDED)
+        agent_metrics_fetch(a, future_state(f) == FUTURE_READY);
     if (e->state != EXECUTOR_REGISTERING)
         hosted_executor_ended(a, e);
     else if (future_state(f) == FUTURE_FAILED)
@@ -197,7 +206,7 @@ static void start_custom(struct agent *a, struct hosted_executor *e)
     }
     FINALLY(launcher_start(a->launcher, &request), custom_started, a, launch_create(e));
     launch_request_release(&request);
-    hosted_executor_await(a, e, a->options.executor_registration_timeout);
+    executor_registration_await(a, e, a->options.executor_registration_timeout);
 }
 
 static void start(struct agent *a, struct hosted_executor *e)

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "mesos/endpoint_access.h"
 #include "process/host.h"
 #include "process/program.h"
 #include "process/runtime.h"
@@ -81,12 +82,34 @@ static int serve(struct program *p, struct agent *agent, const struct agent_opti
     return 0;
 }
 
+/* Before anybody is answered. */
+static int close_endpoints(struct runtime *rt, void *arg, struct error *err)
+{
+    struct agent_options *options = arg;
+    const struct endpoint_access access = {
+        .readonly_realm = AGENT_REALM_READONLY,
+        .readwrite_realm = AGENT_REALM_READWRITE,
+        .readonly = options->authenticate_http_readonly,
+        .readwrite = options->authenticate_http_readwrite,
+        .authenticators = options->http_authenticators,
+        .credentials_flag = "--http_credentials",
+        .credentials = options->http_credentials,
+        .firewall_rules = options->firewall_rules,
+    };
+
+    if (endpoint_access_set(rt, &access, err) < 0)
+        return -1;
+    endpoint_access_hide(&options->http_credentials);
+    return 0;
+}
+
 static int run(struct agent_options *options, struct host *host)
 {
     struct program_options program = {
         .ip = options->ip, .port = options->port, .advertise_ip = options->advertise_ip,
         .advertise_port = options->advertise_port, .threads = options->threads,
         .log = options->log, .log_format = options->log_format, .version = AGENT_API_VERSION,
+        .prepare = close_endpoints, .prepare_arg = options,
     };
     struct program p;
     struct agent *agent;

@@ -127,13 +127,20 @@ static void put(struct environment *env, const char *name, const char *value)
     env->v[env->n] = NULL;
 }
 
+/* Of the agent alone; but executors speak TLS when it does. */
+static bool is_ours(const char *entry)
+{
+    return strncmp(entry, "MESOS_", 6) == 0 ||
+           (strncmp(entry, "LIBPROCESS_", 11) == 0 && strncmp(entry, "LIBPROCESS_SSL_", 15) != 0);
+}
+
 static void put_inherited(struct environment *env, struct host *h)
 {
     put(env, "PATH", PATH_DEFAULT);
     for (char *const *p = host_environment(h); *p; p++) {
         const char *equals = strchr(*p, '=');
 
-        if (!equals || strncmp(*p, "MESOS_", 6) == 0 || strncmp(*p, "LIBPROCESS_", 11) == 0)
+        if (!equals || is_ours(*p))
             continue;
         char *name = mem_strndup(*p, (size_t)(equals - *p));
 

@@ -28,7 +28,7 @@
 
 struct task_update {
     struct message *body;                /* Pb__StatusUpdate, complete but for latest_state */
-    struct pid executor;                 /* to be told when it is stored; may be empty */
+    struct container_id run;             /* of its executor, which waits for us; or empty */
     bool stored;
     struct list link;
 };
@@ -125,7 +125,7 @@ static void update_destroy(struct task_update *u)
 {
     list_remove(&u->link);
     message_unref(u->body);
-    pid_release(&u->executor);
+    container_id_release(&u->run);
     mem_free(u);
 }
 
@@ -152,6 +152,20 @@ void status_updates_release(struct agent *a)
         stream_destroy(a, s);
 }
 
+/* The executor that waits for us to say that we have it, if one does. */
+static struct hosted_executor *sender_of(struct agent *a, const struct task_update *u)
+{
+    const Pb__StatusUpdate *update = body_of(u);
+    struct hosted_framework *f;
+    struct hosted_executor *e;
+
+    if (container_id_is_empty(&u->run))
+        return NULL;
+    f = hosted_framework_find(a, update->framework_id->value);
+    e = f ? hosted_executor_find(f, update->executor_id->value) : NULL;
+    return e && container_id_equal(&e->container, &u->run) ? e : NULL;
+}
+
 void status_updates_drop(struct agent *a, const struct hosted_framework *f)
 {
     struct update_stream *s, *next;
@@ -160,7 +174,7 @@ void status_updates_drop(struct agent *a, const struct hosted_framework *f)
         if (framework_id_equal(&s->framework, &f->id)) {
             list_each(u, &s->updates, struct task_update, link)
                 if (!u->stored)
-                    status_updates_acknowledge(a, &u->executor, body_of(u));
+                    status_updates_acknowledge(a, sender_of(a, u), body_of(u));
             stream_destroy(a, s);
         }
 }
@@ -243,13 +257,13 @@ static bool was_seen(const struct update_stream *s, const ProtobufCBinaryData *u
 }
 
 static struct task_update *add_update(struct update_stream *s, const Pb__StatusUpdate *update,
-                                      const struct pid *executor)
+                                      const struct hosted_executor *e)
 {
     struct task_update *u = mem_alloc(sizeof *u);
 
     u->body = message_create(&update->base);
-    if (executor)
-        u->executor = pid_dup(executor);
+    if (e)
+        container_id_assign(&u->run, &e->container);
     list_append(&s->updates, &u->link);
     return u;
 }
@@ -268,20 +282,20 @@ static struct task_update *find_update(struct update_stream *s, const uint8_t *u
     return NULL;
 }
 
-void status_updates_acknowledge(struct agent *a, const struct pid *executor,
+void status_updates_acknowledge(struct agent *a, struct hosted_executor *e,
                                 const Pb__StatusUpdate *update)
 {
     Pb__StatusUpdateAcknowledgementMessage msg = PB__STATUS_UPDATE_ACKNOWLEDGEMENT_MESSAGE__INIT;
     Pb__AgentID id = PB__AGENT_ID__INIT;
 
-    if (pid_is_empty(executor))
+    if (!e)
         return;
     id.value = agent_id_text(&a->id);
     msg.slave_id = &id;
     msg.framework_id = update->framework_id;
     msg.task_id = update->status->task_id;
     msg.uuid = update->uuid;
-    process_send(&a->process, executor, &msg.base);
+    executor_peer_send(a, e, &msg.base);
 }
 
 static struct committing *committing_create(const struct update_stream *s, const uint8_t *uuid)
@@ -330,7 +344,7 @@ static void accept(struct agent *a, struct update_stream *s, struct task_update 
     struct hosted_task *t = f ? hosted_task_find(f, s->task.text->bytes) : NULL;
 
     u->stored = true;
-    status_updates_acknowledge(a, &u->executor, update);
+    status_updates_acknowledge(a, sender_of(a, u), update);
     if (t && !task_state_is_terminal(t->state)) {
         t->state = update->status->state;
         hosted_task_add_status(t, update->status);
@@ -365,20 +379,18 @@ static void update_stored(struct agent *a, struct future *f, struct committing *
 }
 
 static void receive(struct agent *a, struct update_stream *s, const Pb__StatusUpdate *update,
-                    const struct pid *executor)
+                    struct hosted_executor *e)
 {
     struct task_update *u;
 
     if (was_seen(s, &update->uuid)) {
         u = find_update(s, update->uuid.data);
         if (!u || u->stored)
-            status_updates_acknowledge(a, executor, update);
-        else
-            pid_assign(&u->executor, executor);
+            status_updates_acknowledge(a, e, update);
         return;
     }
     add_seen(s, &update->uuid);
-    u = add_update(s, update, executor);
+    u = add_update(s, update, e);
     if (s->kept)
         store_next(a, s);
     else
@@ -386,9 +398,9 @@ static void receive(struct agent *a, struct update_stream *s, const Pb__StatusUp
 }
 
 void status_updates_receive(struct agent *a, const Pb__StatusUpdate *update,
-                            const struct pid *executor)
+                            struct hosted_executor *e)
 {
-    receive(a, find_or_add(a, update, true), update, executor);
+    receive(a, find_or_add(a, update, true), update, e);
 }
 
 void status_updates_recover(struct agent *a, const Pb__StatusUpdate *update, bool acknowledged)
@@ -421,7 +433,6 @@ static void make(struct agent *a, const struct refusal *r, bool kept)
     Pb__ExecutorID executor = PB__EXECUTOR_ID__INIT;
     Pb__AgentID agent = PB__AGENT_ID__INIT;
     Pb__TaskID task = PB__TASK_ID__INIT;
-    struct pid nobody = { 0 };
     uint8_t uuid[UUID_SIZE];
 
     host_uuid(runtime_host(a->runtime), uuid);
@@ -449,7 +460,7 @@ static void make(struct agent *a, const struct refusal *r, bool kept)
     struct update_stream *s = find_or_add(a, &update, kept);
     if (!kept && r->info && !s->info)
         s->info = message_create(&r->info->base);
-    receive(a, s, &update, &nobody);
+    receive(a, s, &update, NULL);
 }
 
 void status_updates_generate(struct agent *a, struct hosted_task *t, Pb__TaskState state,

@@ -26,9 +26,16 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS updates("
     " framework TEXT NOT NULL, task TEXT NOT NULL, uuid BLOB NOT NULL, body BLOB NOT NULL,"
     " acknowledged INTEGER NOT NULL, PRIMARY KEY(framework, task, uuid));"
-    "CREATE INDEX IF NOT EXISTS tasks_by_run ON tasks(run);";
+    "CREATE INDEX IF NOT EXISTS tasks_by_run ON tasks(run);"
+    "CREATE TABLE IF NOT EXISTS task_groups("
+    " framework TEXT NOT NULL, task TEXT NOT NULL, run TEXT NOT NULL, name TEXT NOT NULL,"
+    " PRIMARY KEY(framework, task));"
+    "CREATE TRIGGER IF NOT EXISTS group_of_no_task AFTER DELETE ON tasks BEGIN"
+    " DELETE FROM task_groups WHERE framework = OLD.framework AND task = OLD.task; END;";
 
 struct store { struct database *db; };
+
+struct packed_task { char *id; struct buffer info; };
 
 /* A change on its way: its texts and bytes are its own. */
 struct change;
@@ -36,9 +43,11 @@ typedef int (*change_apply_f)(struct database *db, struct change *c, struct erro
 struct change {
     change_apply_f apply;
     struct text *run, *framework, *executor, *task;
-    char *sandbox, *boot_id, *pid;
+    char *sandbox, *boot_id, *pid, *group;
     bool builtin;
-    struct buffer info, framework_info, task_info; /* packed messages */
+    struct buffer info, framework_info; /* packed messages */
+    struct packed_task *tasks;
+    size_t n_tasks;
     struct buffer uuid;
 };
 
@@ -75,7 +84,12 @@ static void change_release(void *args)
     mem_free(c->pid);
     buffer_release(&c->info);
     buffer_release(&c->framework_info);
-    buffer_release(&c->task_info);
+    mem_free(c->group);
+    for (size_t i = 0; i < c->n_tasks; i++) {
+        mem_free(c->tasks[i].id);
+        buffer_release(&c->tasks[i].info);
+    }
+    mem_free(c->tasks);
     buffer_release(&c->uuid);
     mem_free(c);
 }
@@ -158,11 +172,25 @@ struct future *store_remove_framework(struct store *s, struct framework_id id)
 
 /* ---- runs and tasks ---- */
 
-static int apply_task(struct database *db, struct change *c, struct error *err)
+static int apply_task(struct database *db, struct change *c, struct packed_task *t,
+                      struct error *err)
 {
-    return database_run(db, err, "INSERT OR REPLACE INTO tasks VALUES(?, ?, ?, ?)", "sssb",
-                        c->framework->bytes, c->task->bytes, c->run->bytes,
-                        buffer_data(&c->task_info), buffer_length(&c->task_info));
+    if (database_run(db, err, "INSERT OR REPLACE INTO tasks VALUES(?, ?, ?, ?)", "sssb",
+                     c->framework->bytes, t->id, c->run->bytes, buffer_data(&t->info),
+                     buffer_length(&t->info)) < 0)
+        return -1;
+    if (!c->group)
+        return 0;
+    return database_run(db, err, "INSERT OR REPLACE INTO task_groups VALUES(?, ?, ?, ?)", "ssss",
+                        c->framework->bytes, t->id, c->run->bytes, c->group);
+}
+
+static int apply_tasks(struct database *db, struct change *c, struct error *err)
+{
+    for (size_t i = 0; i < c->n_tasks; i++)
+        if (apply_task(db, c, &c->tasks[i], err) < 0)
+            return -1;
+    return 0;
 }
 
 /* An executor has one run at a time: what is there of an earlier one is over, and
@@ -191,18 +219,23 @@ static int apply_intent(struct database *db, struct change *c, struct error *err
                      c->run->bytes, c->framework->bytes, c->executor->bytes, (int64_t)c->builtin,
                      c->sandbox, c->boot_id, buffer_data(&c->info), buffer_length(&c->info)) < 0)
         return -1;
-    return c->task ? apply_task(db, c, err) : 0;
+    return apply_tasks(db, c, err);
 }
 
-static void set_task(struct change *c, const Pb__TaskInfo *task)
+static void set_tasks(struct change *c, const struct store_tasks *tasks)
 {
-    c->task = text_create(task->task_id->value);
-    proto_pack(&task->base, &c->task_info);
+    c->tasks = mem_array(tasks->n, sizeof *c->tasks);
+    c->n_tasks = tasks->n;
+    for (size_t i = 0; i < tasks->n; i++) {
+        c->tasks[i].id = mem_strdup(tasks->v[i]->task_id->value);
+        proto_pack(&tasks->v[i]->base, &c->tasks[i].info);
+    }
+    c->group = tasks->group ? mem_strdup(tasks->group) : NULL;
 }
 
 struct future *store_put_intent(struct store *s, const Pb__FrameworkInfo *framework,
                                 const char *framework_pid, const struct store_run *run,
-                                const Pb__TaskInfo *task)
+                                const struct store_tasks *tasks)
 {
     struct change *c = change_create(apply_intent);
 
@@ -213,19 +246,18 @@ struct future *store_put_intent(struct store *s, const Pb__FrameworkInfo *framew
     c->sandbox = mem_strdup(run->sandbox);
     c->boot_id = mem_strdup(run->boot_id);
     proto_pack(&run->info->base, &c->info);
-    if (task)
-        set_task(c, task);
+    set_tasks(c, tasks);
     return commit(s, c);
 }
 
-struct future *store_put_task(struct store *s, struct framework_id framework,
-                              struct container_id run, const Pb__TaskInfo *task)
+struct future *store_put_tasks(struct store *s, struct framework_id framework,
+                               struct container_id run, const struct store_tasks *tasks)
 {
-    struct change *c = change_create(apply_task);
+    struct change *c = change_create(apply_tasks);
 
     c->framework = text_ref(framework.text);
     c->run = text_ref(run.text);
-    set_task(c, task);
+    set_tasks(c, tasks);
     return commit(s, c);
 }
 
@@ -418,7 +450,8 @@ static int read_task(void *arg, struct database_row *row, struct error *err)
     if (!m)
         return -1;
     if (container_id_parse(database_text(row, 0), &run, err) == 0)
-        result = r->reader->task(r->arg, run, (const Pb__TaskInfo *)m->body, err);
+        result = r->reader->task(r->arg, run, (const Pb__TaskInfo *)m->body,
+                                 database_text(row, 2), err);
     container_id_release(&run);
     message_unref(m);
     return result;
@@ -448,7 +481,8 @@ int store_recover(struct store *s, const struct store_reader *reader, void *arg,
         { read_run,
           "SELECT id, framework, executor, builtin, sandbox, boot_id, info, pid FROM runs"
           " ORDER BY rowid" },
-        { read_task, "SELECT run, info FROM tasks ORDER BY rowid" },
+        { read_task, "SELECT t.run, t.info, g.name FROM tasks AS t LEFT JOIN task_groups AS g"
+          " USING (framework, task, run) ORDER BY t.rowid" },
         { read_update, "SELECT body, acknowledged FROM updates ORDER BY rowid" },
     };
 

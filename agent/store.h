@@ -44,15 +44,20 @@ struct store_run {
     bool builtin;                     /* a command task's; else a custom executor */
     const char *sandbox, *boot_id;    /* boot_id: of the intent */
     const Pb__ExecutorInfo *info;
-    const char *pid; /* libprocess PID of a custom executor once registered, else "" */
+    /* Once it has registered: libprocess PID of a custom executor, or what stands for one that is
+     * connected by HTTP.  Else "". */
+    const char *pid;
 };
+/* Tasks that are launched together.  group: the name by which they are found again as such;
+ * NULL: it is one, alone. */
+struct store_tasks { size_t n; Pb__TaskInfo *const *v; const char *group; };
 /* With its framework, as store_put_framework puts it, and in the place of an earlier
  * run of the executor: all, or nothing. */
 struct future *store_put_intent(struct store *s, const Pb__FrameworkInfo *framework,
                                 const char *framework_pid, const struct store_run *run,
-                                const Pb__TaskInfo *task);
-struct future *store_put_task(struct store *s, struct framework_id framework,
-                              struct container_id run, const Pb__TaskInfo *task);
+                                const struct store_tasks *tasks);
+struct future *store_put_tasks(struct store *s, struct framework_id framework,
+                               struct container_id run, const struct store_tasks *tasks);
 struct future *store_put_executor_pid(struct store *s, struct container_id run, const char *pid);
 struct future *store_remove_run(struct store *s,
                                 struct container_id run); /* with its tasks and their updates */
@@ -74,7 +79,8 @@ struct store_reader {
     int (*agent)(void *arg, const Pb__AgentInfo *info, const char *boot_id, struct error *err);
     int (*framework)(void *arg, const Pb__FrameworkInfo *info, const char *pid, struct error *err);
     int (*run)(void *arg, const struct store_run *run, struct error *err);
-    int (*task)(void *arg, struct container_id run, const Pb__TaskInfo *task, struct error *err);
+    int (*task)(void *arg, struct container_id run, const Pb__TaskInfo *task, const char *group,
+                struct error *err);
     int (*update)(void *arg, const Pb__StatusUpdate *update, bool acknowledged, struct error *err);
 };
 int store_recover(struct store *s, const struct store_reader *reader, void *arg, struct error *err);

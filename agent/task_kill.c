@@ -1,7 +1,7 @@
 /* task_kill.c - the master wants something to end, or to be known otherwise
  *
  * KillTaskMessage          → a task that its executor has: told to it
- *                            not yet: TASK_KILLED by us, and nothing starts
+ *                            not yet: TASK_KILLED by us, with its group, and nothing starts
  *                            unknown: TASK_DROPPED (TASK_LOST)
  * ShutdownFrameworkMessage → its executors end, its updates are dropped
  * ShutdownExecutorMessage  → that executor ends
@@ -54,6 +54,16 @@ static void kill_unknown(struct agent *a, const struct hosted_framework *f,
     framework_id_release(&framework);
 }
 
+/* With it go all of its group, which would only have been launched together. */
+static void kill_unsent(struct agent *a, struct hosted_task *killed)
+{
+    for (struct hosted_task *t = killed->executor->tasks; t; t = t->hh.next)
+        if (t == killed || (killed->group && t->group && text_equal(t->group, killed->group)))
+            status_updates_generate(a, t, PB__TASK_STATE__TASK_KILLED,
+                                    PB__TASK_STATUS__REASON__REASON_TASK_KILLED_DURING_LAUNCH,
+                                    "Killed before it was given to its executor");
+}
+
 /* An executor that has got none of its tasks, all of which are killed, need not be. */
 static void end_idle_executor(struct agent *a, struct hosted_executor *e)
 {
@@ -89,12 +99,10 @@ static void on_kill_task(struct agent *a, const struct pid *from, const Pb__Kill
     message_unref(t->kill);
     t->kill = message_create(&msg->base);
     if (!t->sent && !t->executor->recovered) {
-        status_updates_generate(a, t, PB__TASK_STATE__TASK_KILLED,
-                                PB__TASK_STATUS__REASON__REASON_TASK_KILLED_DURING_LAUNCH,
-                                "Killed before it was given to its executor");
+        kill_unsent(a, t);
         end_idle_executor(a, t->executor);
     } else if (t->executor->state == EXECUTOR_RUNNING) {
-        process_give(&a->process, &t->executor->pid, message_ref(t->kill));
+        executor_peer_send(a, t->executor, t->kill->body);
     }
 }
 

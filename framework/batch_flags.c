@@ -95,9 +95,8 @@ const struct flag batch_flags[] = {
     { .name = "ip",
       .type = FLAG_STRING,
       .offset = AT(ip),
-      .value = "127.0.0.1",
-      .help = "IPv4 address to listen on for the master's messages. The default serves a master "
-              "on this machine only." },
+      .help = "IPv4 address to listen on for the master's messages. Default: LIBPROCESS_IP, else "
+              "127.0.0.1, which serves a master on this machine only." },
     { .name = "port",
       .type = FLAG_INT,
       .offset = AT(port),

@@ -130,7 +130,7 @@ static char *agent_url(const Pb__Offer *offer)
 
     if (!a || !(a->ip || a->hostname))
         return NULL;
-    return mem_printf("http://%s:%d", a->ip ? a->ip : a->hostname, (int)a->port);
+    return mem_printf("%s://%s:%d", offer->url->scheme, a->ip ? a->ip : a->hostname, (int)a->port);
 }
 
 void batch_jobs_launch(struct batch_jobs *jobs, struct batch_job *job, char *task_id,

@@ -14,6 +14,7 @@
 #include "framework/batch.h"
 #include "process/host.h"
 #include "process/process.h"
+#include "process/program.h"
 #include "process/runtime.h"
 
 enum { EXIT_USAGE = 2, COMMANDS_MAX = 1 << 30, DEFAULT_WIDTH = 80 };
@@ -166,22 +167,11 @@ static int set_log(struct log *log, const struct batch_options *options, struct 
 static struct runtime *start_runtime(struct host *host, struct log *log,
                                      const struct batch_options *options, struct error *err)
 {
-    struct runtime_options r = { .log = log };
+    struct program_options program = {
+        .ip = options->ip, .port = options->port, .advertise_ip = options->advertise_ip,
+    };
 
-    if (set_log(log, options, err) < 0)
-        return NULL;
-    if (address_parse_ip(options->ip, &r.bind.ip, err) < 0) {
-        error_wrap(err, "--ip");
-        return NULL;
-    }
-    if (options->advertise_ip &&
-        address_parse_ip(options->advertise_ip, &r.advertise.ip, err) < 0) {
-        error_wrap(err, "--advertise_ip");
-        return NULL;
-    }
-    r.bind_any = r.bind.ip == 0;
-    r.bind.port = (uint16_t)options->port;
-    return runtime_create(host, &r, err);
+    return set_log(log, options, err) < 0 ? NULL : program_runtime(host, log, &program, err);
 }
 
 static int run(struct host *host, const struct batch_options *options, struct batch_jobs *jobs)

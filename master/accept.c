@@ -4,6 +4,8 @@
  *           ones are given up too, and each task is TASK_DROPPED (LOST)
  *        -> LAUNCH: valid tasks are charged and go out as RunTaskMessage, the
  *           others are TASK_ERROR
+ *        -> LAUNCH_GROUP: all of its tasks are, and go out as RunTaskGroupMessage,
+ *           or none
  *        -> what is left goes back with the filter, as if declined
  *
  * Operations other than LAUNCH are not carried out by this master: the tasks
@@ -71,6 +73,8 @@ static void drop_operation(struct master *m, struct framework_record *f,
     else if (op->type == TYPE(LAUNCH_GROUP) && op->launch_group)
         tell_tasks(m, f, op->launch_group->task_group->n_tasks, op->launch_group->task_group->tasks,
                    PB__TASK_STATE__TASK_DROPPED, reason, message);
+    else
+        operations_refuse(m, f, op, message);
 }
 
 static void drop(struct master *m, struct framework_record *f, size_t n_offers,
@@ -136,11 +140,12 @@ static Pb__TaskInfo *complete(const struct launch *l, const Pb__TaskInfo *task,
     return t;
 }
 
-static const char *user_of(const struct framework_record *f, const Pb__TaskInfo *t)
+/* The one that the task itself asks for; else NULL: it runs as the framework's. */
+static const char *user_of(const Pb__TaskInfo *t)
 {
-    const Pb__CommandInfo *command = t->command ? t->command : t->executor->command;
+    const Pb__CommandInfo *command = t->command || !t->executor ? t->command : t->executor->command;
 
-    return command->user ? command->user : ((const Pb__FrameworkInfo *)f->info->body)->user;
+    return command ? command->user : NULL;
 }
 
 static void copy_limits(Pb__Task *record, const Pb__TaskInfo *t, struct arena *arena)
@@ -174,31 +179,53 @@ static struct task_record *add_task(struct master *m, const struct launch *l, Pb
     record.container = t->container;
     record.health_check = t->health_check;
     record.kill_policy = t->kill_policy;
-    record.user = user_of(l->f, t);
+    record.user = user_of(t);
     copy_limits(&record, t, arena);
     return task_records_add(m, l->f, l->a, &record, r);
 }
 
+/* Which registration of the agent the launch is meant for; none if it did not say. */
+static Pb__ResourceVersionUUID **versions_of(const struct launch *l, struct arena *arena,
+                                             size_t *ret_n)
+{
+    Pb__ResourceVersionUUID **v = arena_alloc(arena, sizeof *v);
+
+    *ret_n = l->a->has_resource_version;
+    v[0] = arena_alloc(arena, sizeof **v);
+    pb__resource_version_uuid__init(v[0]);
+    v[0]->uuid = arena_alloc(arena, sizeof *v[0]->uuid);
+    pb__uuid__init(v[0]->uuid);
+    v[0]->uuid->value =
+        (ProtobufCBinaryData){ sizeof l->a->resource_version, l->a->resource_version };
+    return v;
+}
+
 static void send_task(struct master *m, const struct launch *l, Pb__TaskInfo *task,
-                      bool launch_executor)
+                      bool launch_executor, struct arena *arena)
 {
     Pb__RunTaskMessage message = PB__RUN_TASK_MESSAGE__INIT;
-    Pb__ResourceVersionUUID version = PB__RESOURCE_VERSION_UUID__INIT;
-    Pb__ResourceVersionUUID *one = &version;
-    Pb__UUID uuid = PB__UUID__INIT;
     char pid[PID_TEXT];
 
-    uuid.value = (ProtobufCBinaryData){ sizeof l->a->resource_version, l->a->resource_version };
-    version.uuid = &uuid;
     message.framework = (Pb__FrameworkInfo *)l->f->info->body;
     message.task = task;
     message.pid = pid_text(&l->f->pid, pid, sizeof pid);
     message.has_launch_executor = true;
     message.launch_executor = launch_executor;
-    if (l->a->has_resource_version) {
-        message.n_resource_version_uuids = 1;
-        message.resource_version_uuids = &one;
-    }
+    message.resource_version_uuids = versions_of(l, arena, &message.n_resource_version_uuids);
+    process_send(&m->process, &l->a->pid, &message.base);
+}
+
+static void send_group(struct master *m, const struct launch *l, Pb__TaskGroupInfo *group,
+                       bool launch_executor, struct arena *arena)
+{
+    Pb__RunTaskGroupMessage message = PB__RUN_TASK_GROUP_MESSAGE__INIT;
+
+    message.framework = (Pb__FrameworkInfo *)l->f->info->body;
+    message.executor = group->tasks[0]->executor;
+    message.task_group = group;
+    message.has_launch_executor = true;
+    message.launch_executor = launch_executor;
+    message.resource_version_uuids = versions_of(l, arena, &message.n_resource_version_uuids);
     process_send(&m->process, &l->a->pid, &message.base);
 }
 
@@ -226,7 +253,7 @@ static void launch_task(struct master *m, struct launch *l, const Pb__TaskInfo *
         executor_records_add(m, l->f, l->a, whole->executor, &v.executor);
     }
     add_task(m, l, whole, &v.task, &arena);
-    send_task(m, l, whole, !v.running);
+    send_task(m, l, whole, !v.running, &arena);
     log_info("task %s of framework %s launched on agent %s", task->task_id->value,
              framework_id_text(&l->f->id), agent_id_text(&l->a->id));
     task_validation_release(&v);
@@ -235,16 +262,62 @@ static void launch_task(struct master *m, struct launch *l, const Pb__TaskInfo *
 
 /* ---- operations ---- */
 
-static void refuse_group(struct master *m, struct launch *l,
+static void refuse_group(struct master *m, struct launch *l, const Pb__TaskGroupInfo *tasks,
+                         const char *why)
+{
+    tell_tasks(m, l->f, tasks->n_tasks, tasks->tasks, PB__TASK_STATE__TASK_ERROR,
+               PB__TASK_STATUS__REASON__REASON_TASK_GROUP_INVALID, why);
+}
+
+/* All of them are valid; the executor is charged with the first. */
+static void run_group(struct master *m, struct launch *l,
+                      const Pb__Offer__Operation__LaunchGroup *group,
+                      const struct task_validation *v, struct arena *arena)
+{
+    Pb__TaskGroupInfo whole = PB__TASK_GROUP_INFO__INIT;
+
+    whole.n_tasks = group->task_group->n_tasks;
+    whole.tasks = arena_alloc(arena, whole.n_tasks * sizeof *whole.tasks);
+    for (size_t i = 0; i < whole.n_tasks; i++) {
+        Pb__TaskInfo task = *group->task_group->tasks[i];
+
+        task.executor = group->executor;
+        whole.tasks[i] = complete(l, &task, &v[i], arena);
+        take(&l->pool, &v[i].task);
+    }
+    if (!v[0].running) {
+        take(&l->pool, &v[0].executor);
+        executor_records_add(m, l->f, l->a, whole.tasks[0]->executor, &v[0].executor);
+    }
+    for (size_t i = 0; i < whole.n_tasks; i++) {
+        add_task(m, l, whole.tasks[i], &v[i].task, arena);
+        log_info("task %s of framework %s launched in a group on agent %s",
+                 whole.tasks[i]->task_id->value, framework_id_text(&l->f->id),
+                 agent_id_text(&l->a->id));
+    }
+    send_group(m, l, &whole, !v[0].running, arena);
+}
+
+static void launch_group(struct master *m, struct launch *l,
                          const Pb__Offer__Operation__LaunchGroup *group)
 {
-    tell_tasks(m, l->f, group->task_group->n_tasks, group->task_group->tasks,
-               PB__TASK_STATE__TASK_ERROR, PB__TASK_STATUS__REASON__REASON_TASK_GROUP_INVALID,
-               "This master does not run task groups yet");
+    CLEANUP(buffer_release) struct buffer why = BUFFER_INIT;
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    size_t n = group->task_group->n_tasks;
+    struct task_validation *v = arena_alloc(&arena, (n + 1) * sizeof *v);
+
+    if (task_validation_check_group(l->f, l->a, l->role->bytes, group, &l->pool, v, &why) < 0) {
+        refuse_group(m, l, group->task_group, buffer_data(&why));
+        return;
+    }
+    run_group(m, l, group, v, &arena);
+    for (size_t i = 0; i < n; i++)
+        task_validation_release(&v[i]);
 }
 
 static void apply(struct master *m, struct launch *l, const Pb__Offer__Operation *op)
 {
+    framework_metrics_operation(l->f, (int)op->type);
     if (op->type == TYPE(LAUNCH) && op->launch && op->id)
         tell_tasks(m, l->f, op->launch->n_task_infos, op->launch->task_infos,
                    PB__TASK_STATE__TASK_ERROR, PB__TASK_STATUS__REASON__REASON_TASK_INVALID,
@@ -252,11 +325,13 @@ static void apply(struct master *m, struct launch *l, const Pb__Offer__Operation
     else if (op->type == TYPE(LAUNCH) && op->launch)
         for (size_t i = 0; i < op->launch->n_task_infos; i++)
             launch_task(m, l, op->launch->task_infos[i]);
+    else if (op->type == TYPE(LAUNCH_GROUP) && op->launch_group && op->id)
+        refuse_group(m, l, op->launch_group->task_group,
+                     "A LAUNCH_GROUP operation must not have an 'id'");
     else if (op->type == TYPE(LAUNCH_GROUP) && op->launch_group)
-        refuse_group(m, l, op->launch_group);
+        launch_group(m, l, op->launch_group);
     else
-        log_warning("operation of type %d of framework %s skipped: this master cannot carry it out",
-                    (int)op->type, framework_id_text(&l->f->id));
+        operations_refuse(m, l->f, op, "This master does not carry out operations of this type");
 }
 
 void accept_offers(struct master *m, struct framework_record *f, size_t n_offers,
@@ -278,6 +353,7 @@ void accept_offers(struct master *m, struct framework_record *f, size_t n_offers
         l.role = text_ref(o->role);
         struct resources r = offers_take(m, o);
 
+        framework_metrics_count(f, FRAMEWORK_OFFERS_ACCEPTED);
         resources_add(&l.pool, &r);
         resources_release(&r);
     }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "master/http/master_events.h"
 #include "master/master_private.h"
 #include "master/master_version.h"
 #include "mesos/task_state.h"
@@ -81,36 +82,48 @@ static const char *hostname_of(const struct agent_record *a)
     return ((const Pb__AgentInfo *)a->info->body)->hostname;
 }
 
-/* Told first, with what the record still knows; then out of the agent's list. */
-static void end_task(struct master *m, struct task_record *t, Pb__TaskState state,
-                     const char *message)
+/* The framework is told, with what the record still knows; then the books and the operators. */
+static void settle_task(struct master *m, struct task_record *t, Pb__TaskState state,
+                        Pb__TaskStatus__Reason reason, const char *message)
 {
+    bool unreachable = state == PB__TASK_STATE__TASK_UNREACHABLE;
     Pb__TimeInfo since = PB__TIME_INFO__INIT;
     Pb__TaskID id = PB__TASK_ID__INIT;
     Pb__AgentID agent = PB__AGENT_ID__INIT;
     Pb__TaskStatus status = PB__TASK_STATUS__INIT;
-    struct framework_record *f = t->framework;
 
     id.value = t->id.text->bytes;
     agent.value = t->agent_id.text->bytes;
+    since.nanoseconds = master_wall(m).ns;
     status.task_id = &id;
     status.agent_id = &agent;
-    status.state = task_state_as_told(state, f->partition_aware);
+    status.state = task_state_as_told(state, t->framework->partition_aware);
     status.has_reason = true;
-    status.reason = PB__TASK_STATUS__REASON__REASON_AGENT_REMOVED;
+    status.reason = reason;
     status.message = message;
-    if (state == PB__TASK_STATE__TASK_UNREACHABLE) {
-        since.nanoseconds = master_wall(m).ns;
-        status.unreachable_time = &since;
-    }
-    task_records_add_status(t, &status);
-    tasks_tell_status(m, f, &status);
-    if (state == PB__TASK_STATE__TASK_UNREACHABLE) {
+    status.unreachable_time = unreachable ? &since : NULL;
+    tasks_tell_status(m, t->framework, &status);
+    if (unreachable) {
+        task_records_add_status(t, &status);
+        master_events_task_updated(m, t, &status, status.state);
         task_records_remove_unreachable(m, t);
     } else {
-        task_records_set_state(m, t, status.state);
-        task_records_remove(m, t);
+        task_records_update(m, t, &status, status.state);
     }
+}
+
+static void end_task(struct master *m, struct task_record *t, Pb__TaskState state,
+                     const char *message)
+{
+    bool by_operator =
+        state == PB__TASK_STATE__TASK_GONE_BY_OPERATOR && t->framework->partition_aware;
+
+    settle_task(m, t, state,
+                by_operator ? PB__TASK_STATUS__REASON__REASON_AGENT_REMOVED_BY_OPERATOR
+                            : PB__TASK_STATUS__REASON__REASON_AGENT_REMOVED,
+                message);
+    if (state != PB__TASK_STATE__TASK_UNREACHABLE)
+        task_records_remove(m, t);
 }
 
 /* A terminal task waits for its acknowledgement only: it needs no new state, and
@@ -120,6 +133,8 @@ static void end_tasks(struct master *m, struct agent_record *a, Pb__TaskState st
 {
     char *message = state == PB__TASK_STATE__TASK_UNREACHABLE
                         ? mem_printf("Agent %s is unreachable: %s", hostname_of(a), why)
+                    : state == PB__TASK_STATE__TASK_GONE_BY_OPERATOR
+                        ? mem_strdup(why)
                         : mem_printf("Agent %s removed: %s", hostname_of(a), why);
 
     list_each_safe (t, &a->tasks, struct task_record, agent_link) {
@@ -131,6 +146,18 @@ static void end_tasks(struct master *m, struct agent_record *a, Pb__TaskState st
         }
     }
     mem_free(message);
+}
+
+/* Frameworks that know of unreachable tasks learn that they will not come back. */
+void agent_records_end_unreachable(struct master *m, struct agent_id id, const char *why)
+{
+    for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
+        list_each_safe (t, &f->unreachable_tasks, struct task_record, link)
+            if (agent_id_equal(&t->agent_id, &id) && !task_state_is_terminal(t->state)) {
+                settle_task(m, t, PB__TASK_STATE__TASK_GONE_BY_OPERATOR,
+                            PB__TASK_STATUS__REASON__REASON_AGENT_REMOVED_BY_OPERATOR, why);
+                task_records_complete_unreachable(m, t);
+            }
 }
 
 void agent_records_remove(struct master *m, struct agent_record *a, Pb__TaskState state,
@@ -146,6 +173,7 @@ void agent_records_remove(struct master *m, struct agent_record *a, Pb__TaskStat
     HASH_DEL(m->agents, a);
     HASH_DELETE(pid_hh, m->agents_by_pid, a);
     agent_records_tell_lost(m, a->id);
+    master_events_agent_removed(m, &a->id);
     log_info("agent %s at %s (%s) removed: %s", agent_id_text(&a->id), a->pid_text->bytes,
              hostname_of(a), why);
     agent_records_destroy(a);
@@ -155,11 +183,8 @@ void agent_records_remove(struct master *m, struct agent_record *a, Pb__TaskStat
 
 static void lose_task(struct master *m, struct task_record *t, const char *message)
 {
-    tasks_tell(m, t->framework, t->id.text->bytes, t->agent_id.text->bytes,
-               PB__TASK_STATE__TASK_LOST, PB__TASK_STATUS__REASON__REASON_AGENT_DISCONNECTED,
-               message);
-    if (!task_state_is_terminal(t->state))
-        task_records_set_state(m, t, PB__TASK_STATE__TASK_LOST);
+    settle_task(m, t, PB__TASK_STATE__TASK_LOST,
+                PB__TASK_STATUS__REASON__REASON_AGENT_DISCONNECTED, message);
     task_records_remove(m, t);
 }
 

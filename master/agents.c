@@ -1,12 +1,10 @@
-/* agents.c - agents come, are admitted, come back, and go
+/* agents.c - agents come, are admitted, come back, and are away
  *
  * RegisterSlaveMessage     -> validate -> registrar_admit          -> SlaveRegisteredMessage
  * ReregisterSlaveMessage   -> here still: at once; else
  *                             registrar_mark_reachable             -> SlaveReregisteredMessage
  *                             gone, moved: ShutdownMessage
- * UnregisterSlaveMessage   -> registrar_remove                     -> LostSlaveMessage
- * pings not answered, or away for agent_reregister_timeout
- *                          -> registrar_mark_unreachable           -> LostSlaveMessage
+ * away for agent_reregister_timeout, and every other end: agent_departures.c
  *
  * What the registry has not stored is told to nobody.  A message about an agent
  * whose registry operation is under way is left to its retry.
@@ -19,13 +17,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "master/http/master_events.h"
 #include "master/master_private.h"
 #include "process/runtime.h"
 
 #define MESSAGES(ON)                                                                               \
     ON(pb__register_slave_message, Pb__RegisterSlaveMessage, on_register_agent)                    \
     ON(pb__reregister_slave_message, Pb__ReregisterSlaveMessage, on_reregister_agent)              \
-    ON(pb__unregister_slave_message, Pb__UnregisterSlaveMessage, on_unregister_agent)              \
     ON(pb__update_slave_message, Pb__UpdateSlaveMessage, on_update_agent)                          \
     ON(pb__exited_executor_message, Pb__ExitedExecutorMessage, on_exited_executor)
 HANDLERS(master, agents_handlers, MESSAGES);
@@ -40,13 +38,6 @@ struct admission {
     struct list link; /* in master->admissions */
 };
 LAST(master, admission_done, admission);
-
-struct departure {
-    struct agent_id id;
-    const char *why; /* a literal */
-};
-LAST(master, unreachable_done, departure);
-LAST(master, removal_done, departure);
 
 struct away {
     struct agent_id id;
@@ -114,7 +105,7 @@ struct agent_record *agents_find_sender(struct master *m, const char *id, const 
     return NULL;
 }
 
-static bool is_being_admitted(struct master *m, const struct pid *pid, const char *id)
+bool agents_is_being_admitted(struct master *m, const struct pid *pid, const char *id)
 {
     list_each (op, &m->admissions, struct admission, link)
         if (pid_equal(&op->pid, pid) || (id && text_is(op->id.text, id)))
@@ -184,28 +175,13 @@ static void confirm_registration(struct master *m, struct agent_record *a)
     process_send(&m->process, &a->pid, &message.base);
 }
 
-static void tell_shutdown(struct master *m, const struct pid *to, const char *why)
+/* Else the agent was killed before it knew its id, so fast that no connection broke, and knows
+ * nothing of what was sent to it. */
+static bool is_same_start(const struct agent_record *a, const Pb__UUID *version)
 {
-    Pb__ShutdownMessage message = PB__SHUTDOWN_MESSAGE__INIT;
-    char text[PID_TEXT];
-
-    message.message = why;
-    log_warning("agent at %s told to shut down: %s", pid_text(to, text, sizeof text), why);
-    process_send(&m->process, to, &message.base);
-}
-
-/* Another agent has its place: it cannot be alive any more. */
-static void evict(struct master *m, struct agent_record *a)
-{
-    if (a->removing)
-        return;
-    struct departure *op = mem_alloc(sizeof *op);
-
-    a->removing = true;
-    op->id = agent_id_dup(&a->id);
-    op->why = "a new agent registered at the same address";
-    master_count(m, MASTER_SLAVE_REMOVALS_REASON_REGISTERED);
-    FINALLY(registrar_remove(m->registrar, a->id), removal_done, m, op);
+    return !version || !a->has_resource_version ||
+           (version->value.len == sizeof a->resource_version &&
+            memcmp(version->value.data, a->resource_version, sizeof a->resource_version) == 0);
 }
 
 static void on_register_agent(struct master *m, const struct pid *from,
@@ -224,13 +200,14 @@ static void on_register_agent(struct master *m, const struct pid *from,
     }
     struct agent_record *a = agents_find_pid(m, from);
 
-    if (a && a->connected && !a->removing) { /* our answer was late or lost */
+    if (a && a->connected && !a->removing && is_same_start(a, msg->resource_version_uuid)) {
+        /* our answer was late or lost */
         log_info("agent %s at %s already registered: told so again", agent_id_text(&a->id),
                  a->pid_text->bytes);
         confirm_registration(m, a);
     } else if (a) {
-        evict(m, a);
-    } else if (!is_being_admitted(m, from, NULL)) {
+        agent_departures_evict(m, a);
+    } else if (!agents_is_being_admitted(m, from, NULL)) {
         struct agent_id id = { text_format("%s-S%llu", m->id->bytes,
                                            (unsigned long long)m->next_agent++) };
         struct admission *op = admission_create(m, from, id, msg->slave, &msg->base, total);
@@ -282,7 +259,7 @@ static void reregister_here(struct master *m, struct agent_record *a, const stru
                             const Pb__ReregisterSlaveMessage *msg)
 {
     if (!is_same_machine(a, from, msg->slave)) {
-        tell_shutdown(m, from, "Agent attempted to reregister with different IP / hostname");
+        agent_departures_shut_down(m, from, "Agent attempted to reregister with different IP / hostname");
         return;
     }
     message_unref(a->registration);
@@ -305,16 +282,16 @@ static bool is_reregistration_settled(struct master *m, const struct agent_id *i
     struct known_agent *k = agents_find_known(m, *id);
 
     if (k && k->state == REGISTRY_GONE) {
-        tell_shutdown(m, from, "Agent has been marked gone");
+        agent_departures_shut_down(m, from, AGENT_MARKED_GONE);
         return true;
     }
-    if (is_being_admitted(m, from, id->text->bytes) || (a && a->removing) || (k && k->removing)) {
+    if (agents_is_being_admitted(m, from, id->text->bytes) || (a && a->removing) || (k && k->removing)) {
         log_info("agent %s: a registry operation is under way, its reregistration has to wait",
                  agent_id_text(id));
         return true;
     }
     if (other && other != a) {
-        evict(m, other);
+        agent_departures_evict(m, other);
         return true;
     }
     return false;
@@ -397,6 +374,7 @@ static void admit(struct master *m, struct admission *op)
         admit_new(m, a, (const Pb__RegisterSlaveMessage *)body);
     else
         admit_returned(m, a, (const Pb__ReregisterSlaveMessage *)body);
+    master_events_agent_added(m, a);
     log_info("agent %s registered at %s (%s)", agent_id_text(&a->id), a->pid_text->bytes,
              ((const Pb__AgentInfo *)a->info->body)->hostname);
 }
@@ -425,97 +403,7 @@ void agents_exited(struct master *m, const struct pid *pid)
 
 static void reregister_late(struct master *m, struct away *away)
 {
-    agents_mark_unreachable(m, away->id, "it did not reregister within agent_reregister_timeout");
-}
-
-void agents_mark_unreachable(struct master *m, struct agent_id id, const char *why)
-{
-    struct agent_record *a = agents_find(m, id);
-    struct known_agent *k = agents_find_known(m, id);
-
-    if (a ? a->removing : !k || k->removing || k->state != REGISTRY_ADMITTED)
-        return;
-    if (is_being_admitted(m, &(struct pid){ 0 }, id.text->bytes)) /* it is coming back */
-        return;
-    struct departure *op = mem_alloc(sizeof *op);
-
-    *(a ? &a->removing : &k->removing) = true;
-    op->id = agent_id_dup(&id);
-    op->why = why;
-    master_count(m, MASTER_SLAVE_UNREACHABLE_SCHEDULED);
-    log_info("agent %s is to be marked unreachable: %s", agent_id_text(&id), why);
-    FINALLY(registrar_mark_unreachable(m->registrar, id), unreachable_done, m, op);
-}
-
-static void departure_destroy(struct departure *op)
-{
-    agent_id_release(&op->id);
-    mem_free(op);
-}
-
-static void mark_unreachable(struct master *m, const struct departure *op)
-{
-    struct agent_record *a = agents_find(m, op->id);
-    struct known_agent *k;
-
-    master_count(m, MASTER_SLAVE_UNREACHABLE_COMPLETED);
-    master_count(m, MASTER_SLAVE_REMOVALS);
-    if (a) {
-        struct message *info = message_ref(a->info);
-
-        master_count(m, MASTER_SLAVE_REMOVALS_REASON_UNHEALTHY);
-        k = agent_records_know(m, op->id, REGISTRY_UNREACHABLE, info, master_wall(m));
-        agent_records_remove(m, a, PB__TASK_STATE__TASK_UNREACHABLE, op->why);
-        message_unref(info);
-    } else {
-        master_count(m, MASTER_RECOVERY_SLAVE_REMOVALS);
-        k = agent_records_know(m, op->id, REGISTRY_UNREACHABLE, NULL, master_wall(m));
-        agent_records_tell_lost(m, op->id);
-        log_info("agent %s marked unreachable: %s", agent_id_text(&op->id), op->why);
-    }
-    k->removing = false;
-}
-
-static void unreachable_done(struct master *m, struct future *f, struct departure *op)
-{
-    if (future_state(f) == FUTURE_READY)
-        mark_unreachable(m, op);
-    else
-        master_give_up(m, "mark an agent unreachable", f);
-    departure_destroy(op);
-}
-
-static void removal_done(struct master *m, struct future *f, struct departure *op)
-{
-    struct agent_record *a = agents_find(m, op->id);
-
-    if (future_state(f) != FUTURE_READY) {
-        master_give_up(m, "remove an agent", f);
-    } else if (a) {
-        master_count(m, MASTER_SLAVE_REMOVALS);
-        agent_records_remove(m, a, PB__TASK_STATE__TASK_GONE, op->why);
-    }
-    departure_destroy(op);
-}
-
-static void on_unregister_agent(struct master *m, const struct pid *from,
-                                const Pb__UnregisterSlaveMessage *msg)
-{
-    if (master_is_deaf(m))
-        return;
-    master_count(m, MASTER_MESSAGES_UNREGISTER_SLAVE);
-    struct agent_record *a =
-        agents_find_sender(m, msg->slave_id->value, from, "UnregisterSlaveMessage");
-
-    if (!a || a->removing)
-        return;
-    struct departure *op = mem_alloc(sizeof *op);
-
-    a->removing = true;
-    op->id = agent_id_dup(&a->id);
-    op->why = "the agent unregistered";
-    master_count(m, MASTER_SLAVE_REMOVALS_REASON_UNREGISTERED);
-    FINALLY(registrar_remove(m->registrar, a->id), removal_done, m, op);
+    agent_departures_mark_unreachable(m, away->id, "it did not reregister within agent_reregister_timeout");
 }
 
 /* ---- news of it ---- */

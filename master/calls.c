@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "master/master_private.h"
+#include "proto/authentication.pb-c.h"
 #include "proto/scheduler_v0.pb-c.h"
 
 #include <string.h>
@@ -25,7 +26,8 @@
     ON(pb__status_update_acknowledgement_message, Pb__StatusUpdateAcknowledgementMessage,          \
        on_acknowledgement)                                                                         \
     ON(pb__framework_to_executor_message, Pb__FrameworkToExecutorMessage, on_framework_message)    \
-    ON(pb__reconcile_tasks_message, Pb__ReconcileTasksMessage, on_reconcile_tasks)
+    ON(pb__reconcile_tasks_message, Pb__ReconcileTasksMessage, on_reconcile_tasks)                 \
+    ON(pb__authenticate_message, Pb__AuthenticateMessage, on_authenticate)
 HANDLERS(master, calls_handlers, MESSAGES);
 
 void calls_init(struct master *m)
@@ -80,7 +82,7 @@ static void call_reconcile(struct master *m, struct framework_record *f,
 static void teardown(struct master *m, struct framework_record *f)
 {
     master_count(m, MASTER_MESSAGES_UNREGISTER_FRAMEWORK);
-    frameworks_remove(m, f, "torn down");
+    framework_records_remove(m, f, "torn down");
 }
 
 #define TYPE(name) PB_SCHEDULER__CALL__TYPE__##name
@@ -100,6 +102,30 @@ static bool call_about_tasks(struct master *m, struct framework_record *f,
         call_reconcile(m, f, c->reconcile);
     else if (c->type == TYPE(MESSAGE) && c->message)
         tasks_message(m, f, c->message->agent_id, c->message->executor_id, &c->message->data);
+    else
+        return false;
+    return true;
+}
+
+/* No agent is ever asked back for maintenance: there are no inverse offers to answer. */
+static void call_inverse_offers(const struct framework_record *f, size_t n)
+{
+    if (n > 0)
+        log_warning("framework %s answers %zu inverse offers that are not valid",
+                    framework_id_text(&f->id), n);
+}
+
+static bool call_about_operations(struct master *m, struct framework_record *f,
+                                  const PbScheduler__Call *c)
+{
+    if (c->type == TYPE(RECONCILE_OPERATIONS) && c->reconcile_operations)
+        operations_reconcile(m, f, c->reconcile_operations);
+    else if (c->type == TYPE(ACKNOWLEDGE_OPERATION_STATUS) && c->acknowledge_operation_status)
+        operations_acknowledge(m, f, c->acknowledge_operation_status);
+    else if (c->type == TYPE(ACCEPT_INVERSE_OFFERS) && c->accept_inverse_offers)
+        call_inverse_offers(f, c->accept_inverse_offers->n_inverse_offer_ids);
+    else if (c->type == TYPE(DECLINE_INVERSE_OFFERS) && c->decline_inverse_offers)
+        call_inverse_offers(f, c->decline_inverse_offers->n_inverse_offer_ids);
     else
         return false;
     return true;
@@ -128,9 +154,11 @@ static bool call_about_offers(struct master *m, struct framework_record *f,
 
 void calls_run(struct master *m, struct framework_record *f, const PbScheduler__Call *call)
 {
+    framework_metrics_call(f, (int)call->type);
     if (call->type == TYPE(TEARDOWN))
         teardown(m, f);
-    else if (!call_about_tasks(m, f, call) && !call_about_offers(m, f, call))
+    else if (!call_about_tasks(m, f, call) && !call_about_offers(m, f, call) &&
+             !call_about_operations(m, f, call))
         master_drop(m, "mesos.scheduler.Call", &f->pid,
                     "its type is not supported by this master, or its body is missing");
 }
@@ -283,4 +311,19 @@ static void on_reconcile_tasks(struct master *m, const struct pid *from,
 
     if (f)
         reconcile_tasks(m, f, msg->n_statuses, msg->statuses);
+}
+
+/* Of agents and drivers that were given credentials. */
+static void on_authenticate(struct master *m, const struct pid *from,
+                            const Pb__AuthenticateMessage *msg UNUSED)
+{
+    Pb__AuthenticationErrorMessage answer = PB__AUTHENTICATION_ERROR_MESSAGE__INIT;
+    char text[PID_TEXT];
+
+    master_count(m, MASTER_MESSAGES_AUTHENTICATE);
+    log_warning("%s wants to be authenticated, which this master does not do",
+                pid_text(from, text, sizeof text));
+    answer.error = "This master does not authenticate";
+    if (!pid_is_empty(from))
+        process_send(&m->process, from, &answer.base);
 }

@@ -3,9 +3,9 @@
  * subscription -> FrameworkRegisteredMessage (new, or failed over) or
  *                 FrameworkReregisteredMessage; refused: FrameworkErrorMessage
  * its link breaks, or its stream -> inactive, offers gone; after its failover_timeout removed
- * removed -> ShutdownFrameworkMessage to the agents; tasks KILLED, kept as completed
+ *                 (framework_records.c)
  *
- * A driver is where its PID is, an HTTP scheduler where its stream goes (http/subscriber.h),
+ * A driver is where its PID is, an HTTP scheduler where its stream goes (mesos/event_stream.h),
  * which has these messages as events.
  *
  * A framework is known to the allocator as long as it is in master->frameworks.
@@ -18,11 +18,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "master/http/subscriber.h"
+#include "master/http/master_events.h"
+#include "master/http/scheduler_events.h"
 #include "master/master_private.h"
+#include "mesos/event_stream.h"
 #include "mesos/framework_info.h"
 #include "mesos/role.h"
-#include "mesos/task_state.h"
+#include "proto/scheduler.pb-c.h"
 
 struct gone_framework {
     struct framework_id id;
@@ -65,7 +67,7 @@ static const char *where(const struct framework_peer *peer, char *out, size_t si
 {
     if (!peer->subscriber)
         return pid_text(peer->pid, out, size);
-    snprintf(out, size, "HTTP stream %s", subscriber_id(peer->subscriber));
+    snprintf(out, size, "HTTP stream %s", event_stream_id(peer->subscriber));
     return out;
 }
 
@@ -80,6 +82,7 @@ static void reconnect(struct master *m, struct framework_record *f)
 
     log_info("framework %s is there after all: connected again", framework_id_text(&f->id));
     connect_to(m, f, &(struct framework_peer){ .pid = &pid });
+    master_events_framework_updated(m, f);
     pid_release(&pid);
 }
 
@@ -101,35 +104,47 @@ struct framework_record *frameworks_find_sender(struct master *m, const Pb__Fram
     return NULL;
 }
 
-bool frameworks_is_completed(struct master *m, struct framework_id id)
+static struct framework_record *find_completed(struct master *m, struct framework_id id)
 {
     list_each (f, &m->completed_frameworks, struct framework_record, link)
         if (framework_id_equal(&f->id, &id))
-            return true;
-    return false;
+            return f;
+    return NULL;
+}
+
+bool frameworks_is_completed(struct master *m, struct framework_id id)
+{
+    return find_completed(m, id) != NULL;
 }
 
 void frameworks_send(struct master *m, struct framework_record *f, const ProtobufCMessage *msg)
 {
+    framework_metrics_event(f, msg);
     if (f->subscriber)
-        subscriber_send(f->subscriber, msg);
+        scheduler_events_send(f->subscriber, msg);
     else if (f->connected)
         process_send(&m->process, &f->pid, msg);
 }
 
-static void refuse(struct master *m, const struct framework_peer *to, const char *why)
+static void send_error(struct master *m, const struct framework_peer *to, const char *why)
 {
     Pb__FrameworkErrorMessage message = PB__FRAMEWORK_ERROR_MESSAGE__INIT;
-    char text[PID_TEXT];
 
     message.message = why;
-    log_warning("framework at %s refused: %s", where(to, text, sizeof text), why);
     if (to->subscriber) {
-        subscriber_send(to->subscriber, &message.base);
-        subscriber_close(to->subscriber);
+        scheduler_events_send(to->subscriber, &message.base);
+        event_stream_close(to->subscriber);
     } else {
         process_send(&m->process, to->pid, &message.base);
     }
+}
+
+static void refuse(struct master *m, const struct framework_peer *to, const char *why)
+{
+    char text[PID_TEXT];
+
+    log_warning("framework at %s refused: %s", where(to, text, sizeof text), why);
+    send_error(m, to, why);
 }
 
 static void confirm(struct master *m, struct framework_record *f, bool again)
@@ -139,116 +154,8 @@ static void confirm(struct master *m, struct framework_record *f, bool again)
 
     registered.framework_id = reregistered.framework_id = info_of(f)->id;
     registered.master_info = reregistered.master_info = m->info;
+    framework_metrics_call(f, PB_SCHEDULER_V1__CALL__TYPE__SUBSCRIBE);
     frameworks_send(m, f, again ? &reregistered.base : &registered.base);
-}
-
-/* ---- records ---- */
-
-/* Roles are borrowed from the info; the caller frees the array. */
-static const char **roles_of(const Pb__FrameworkInfo *info, size_t *ret_n)
-{
-    const char **roles;
-
-    *ret_n = framework_info_role_count(info);
-    roles = mem_array(*ret_n, sizeof *roles);
-    for (size_t i = 0; i < *ret_n; i++)
-        roles[i] = framework_info_role(info, i);
-    return roles;
-}
-
-/* What may not change keeps its first value; old NULL: nothing to keep. */
-static struct message *make_info(const Pb__FrameworkInfo *info, const struct framework_id *id,
-                                 const Pb__FrameworkInfo *old)
-{
-    Pb__FrameworkInfo made = *info;
-    Pb__FrameworkID pb_id = PB__FRAMEWORK_ID__INIT;
-
-    pb_id.value = id->text->bytes;
-    made.id = &pb_id;
-    if (old) {
-        if (strcmp(old->user, info->user) != 0 || old->checkpoint != info->checkpoint)
-            log_warning(
-                "framework %s: its user and checkpoint cannot change, they stay as they were",
-                pb_id.value);
-        made.user = old->user;
-        made.has_checkpoint = old->has_checkpoint;
-        made.checkpoint = old->checkpoint;
-        made.principal = old->principal;
-    }
-    return message_create(&made.base);
-}
-
-static void set_info(struct framework_record *f, struct message *info)
-{
-    message_unref(f->info);
-    f->info = info;
-    f->partition_aware = framework_info_has(info_of(f), PARTITION_AWARE);
-    f->checkpoint = info_of(f)->has_checkpoint && info_of(f)->checkpoint;
-    text_unref(f->role);
-    f->role = text_create(
-        framework_info_role_count(info_of(f)) > 0 ? framework_info_role(info_of(f), 0) : ROLE_ANY);
-}
-
-static void tell_allocator(struct master *m, struct framework_record *f, size_t n_suppressed,
-                           const char *const *suppressed)
-{
-    size_t n;
-    const char **roles = roles_of(info_of(f), &n);
-
-    allocator_add_framework(m->allocator, f->id, roles, n, suppressed, n_suppressed);
-    mem_free(roles);
-}
-
-/* Takes info. */
-static struct framework_record *add(struct master *m, const struct framework_id *id,
-                                    struct message *info, size_t n_suppressed,
-                                    const char *const *suppressed)
-{
-    struct framework_record *f = mem_alloc(sizeof *f);
-
-    f->id = framework_id_dup(id);
-    list_init(&f->executors);
-    list_init(&f->offers);
-    list_init(&f->completed_tasks);
-    list_init(&f->unreachable_tasks);
-    list_init(&f->link);
-    set_info(f, info);
-    f->registered = master_wall(m);
-    HASH_ADD_KEYPTR(hh, m->frameworks, f->id.text->bytes, f->id.text->length, f);
-    tell_allocator(m, f, n_suppressed, suppressed);
-    return f;
-}
-
-/* The stream is nobody's any more; whoever wants it to end has closed it. */
-static void let_go(struct framework_record *f)
-{
-    subscriber_unref(f->subscriber);
-    f->subscriber = NULL;
-}
-
-static void destroy(struct framework_record *f)
-{
-    struct task_record *t, *next;
-
-    process_cancel(&f->failover_timer);
-    HASH_ITER(hh, f->tasks, t, next)
-    {
-        HASH_DEL(f->tasks, t);
-        task_records_destroy(t);
-    }
-    list_each_safe (done, &f->completed_tasks, struct task_record, link)
-        task_records_destroy(done);
-    list_each_safe (away, &f->unreachable_tasks, struct task_record, link)
-        task_records_destroy(away);
-    list_each_safe (e, &f->executors, struct executor_record, framework_link)
-        executor_records_destroy(e);
-    let_go(f);
-    framework_id_release(&f->id);
-    pid_release(&f->pid);
-    message_unref(f->info);
-    text_unref(f->role);
-    resources_release(&f->used);
-    mem_free(f);
 }
 
 struct framework_record *frameworks_recover(struct master *m, const Pb__FrameworkInfo *info)
@@ -262,10 +169,11 @@ struct framework_record *frameworks_recover(struct master *m, const Pb__Framewor
         log_warning("framework of an agent not recovered: %s", err.text);
         return NULL;
     }
-    f = add(m, &id, make_info(info, &id, NULL), 0, NULL);
+    f = framework_records_add(m, &id, info, 0, NULL);
     f->recovered = true;
     f->registered = (struct instant){ 0 };
     allocator_deactivate_framework(m->allocator, f->id);
+    master_events_framework_added(m, f);
     log_info("framework %s (%s) recovered from an agent", framework_id_text(&f->id),
              info_of(f)->name);
     framework_id_release(&id);
@@ -292,8 +200,8 @@ static void connect_to(struct master *m, struct framework_record *f,
 {
     process_cancel(&f->failover_timer);
     if (from->subscriber)
-        subscriber_ref(from->subscriber);
-    let_go(f);
+        event_stream_ref(from->subscriber);
+    framework_records_let_go(f);
     f->subscriber = from->subscriber;
     if (f->subscriber) {
         pid_release(&f->pid);
@@ -312,12 +220,21 @@ static void subscribe_new(struct master *m, const struct framework_peer *from,
                           const struct framework_id *id, const Pb__FrameworkInfo *info, bool again,
                           size_t n_suppressed, const char *const *suppressed)
 {
-    struct framework_record *f = add(m, id, make_info(info, id, NULL), n_suppressed, suppressed);
+    struct framework_record *f = framework_records_add(m, id, info, n_suppressed, suppressed);
     char text[PID_TEXT];
 
+    if (again) { /* of an earlier master, or its own invention: first it is recovered, then there */
+        f->recovered = true;
+        f->registered = (struct instant){ 0 };
+        master_events_framework_added(m, f);
+    }
     connect_to(m, f, from);
-    if (again)
+    if (again) {
         f->reregistered = master_wall(m);
+        master_events_framework_updated(m, f);
+    } else {
+        master_events_framework_added(m, f);
+    }
     confirm(m, f, again);
     log_info("framework %s (%s) subscribed at %s", framework_id_text(&f->id), info->name,
              where(from, text, sizeof text));
@@ -363,12 +280,13 @@ static void update_info(struct master *m, struct framework_record *f, const Pb__
 {
     bool same = has_same_roles(info_of(f), info);
 
-    set_info(f, make_info(info, &f->id, info_of(f)));
+    framework_records_set_info(f, info);
     if (!same) { /* what it uses stays charged at its agents */
         allocator_remove_framework(m->allocator, f->id);
-        tell_allocator(m, f, n_suppressed, suppressed);
+        framework_records_tell_allocator(m, f, n_suppressed, suppressed);
         return;
     }
+    framework_records_note_suppressed(f, n_suppressed, suppressed);
     allocator_revive(m->allocator, f->id, NULL, 0);
     if (n_suppressed > 0)
         allocator_suppress(m->allocator, f->id, suppressed, n_suppressed);
@@ -385,10 +303,11 @@ static void subscribe_again(struct master *m, struct framework_record *f,
                                    f->id); /* what comes back is not offered to the old one */
     offers_remove_of_framework(m, f, !moved);
     if (moved && f->connected)
-        refuse(m, &(struct framework_peer){ &f->pid, f->subscriber }, "Framework failed over");
+        send_error(m, &(struct framework_peer){ &f->pid, f->subscriber }, "Framework failed over");
     update_info(m, f, info, n_suppressed, suppressed);
     connect_to(m, f, from);
     f->reregistered = master_wall(m);
+    master_events_framework_updated(m, f);
     confirm(m, f, !moved || was_recovered);
     tell_agents(m, f);
     log_info("framework %s (%s) subscribed again at %s", framework_id_text(&f->id),
@@ -419,17 +338,32 @@ static void subscribe_without_id(struct master *m, const struct framework_peer *
     framework_id_release(&id);
 }
 
+/* Our own driver asks until it hears this: then its TEARDOWN has arrived. */
+static void refuse_completed(struct master *m, struct framework_record *f,
+                             const struct framework_peer *from)
+{
+    static const char why[] = "Framework has been removed";
+
+    if (!is_at(f, from)) {
+        refuse(m, from, why);
+        return;
+    }
+    log_info("framework %s is told that it has been removed", framework_id_text(&f->id));
+    send_error(m, from, why);
+}
+
 static void subscribe_with_id(struct master *m, const struct framework_peer *from,
                               const Pb__FrameworkInfo *info, bool force, size_t n_suppressed,
                               const char *const *suppressed)
 {
     struct framework_id id;
-    struct framework_record *f;
+    struct framework_record *f, *completed;
 
     CHECK(framework_id_parse(info->id->value, &id, NULL) == 0); /* validated */
     f = frameworks_find(m, id);
-    if (frameworks_is_completed(m, id))
-        refuse(m, from, "Framework has been removed");
+    completed = find_completed(m, id);
+    if (completed)
+        refuse_completed(m, completed, from);
     else if (!f)
         subscribe_new(m, from, &id, info, true, n_suppressed, suppressed);
     else if (!force && !f->recovered && !is_at(f, from))
@@ -488,6 +422,7 @@ int frameworks_update(struct master *m, struct framework_record *f, const Pb__Fr
     update_info(m, f, info, n_suppressed, suppressed);
     if (f->active)
         allocator_activate_framework(m->allocator, f->id);
+    master_events_framework_updated(m, f);
     tell_agents(m, f);
     log_info("framework %s (%s) updated", framework_id_text(&f->id), info_of(f)->name);
     return 0;
@@ -510,32 +445,40 @@ void frameworks_suppress(struct master *m, struct framework_record *f, size_t n,
                          const char *const *roles)
 {
     master_count(m, MASTER_MESSAGES_SUPPRESS_OFFERS);
-    if (has_roles(f, n, roles))
-        allocator_suppress(m->allocator, f->id, roles, n);
+    if (!has_roles(f, n, roles))
+        return;
+    framework_metrics_suppress(f, n, roles);
+    allocator_suppress(m->allocator, f->id, roles, n);
 }
 
 void frameworks_revive(struct master *m, struct framework_record *f, size_t n,
                        const char *const *roles)
 {
     master_count(m, MASTER_MESSAGES_REVIVE_OFFERS);
-    if (has_roles(f, n, roles))
-        allocator_revive(m->allocator, f->id, roles, n);
+    if (!has_roles(f, n, roles))
+        return;
+    framework_metrics_revive(f, n, roles);
+    allocator_revive(m->allocator, f->id, roles, n);
 }
 
 /* ---- away ---- */
 
 void frameworks_deactivate(struct master *m, struct framework_record *f)
 {
+    bool news = f->active || !f->connected;
+
     f->active = false;
     allocator_deactivate_framework(m->allocator, f->id);
     offers_remove_of_framework(m, f, true);
+    if (news)
+        master_events_framework_updated(m, f);
     log_info("framework %s deactivated", framework_id_text(&f->id));
 }
 
 static void disconnect(struct master *m, struct framework_record *f)
 {
     f->connected = false;
-    let_go(f);
+    framework_records_let_go(f);
     log_info("framework %s disconnected", framework_id_text(&f->id));
     frameworks_deactivate(m, f);
     f->failover_timer = delay(&m->pid, framework_info_failover_timeout(info_of(f)), failover_late,
@@ -549,7 +492,7 @@ void frameworks_exited(struct master *m, const struct pid *pid)
             disconnect(m, f);
 }
 
-void frameworks_left(struct master *m, const struct subscriber *s)
+void frameworks_left(struct master *m, const struct event_stream *s)
 {
     for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
         if (f->subscriber == s) {
@@ -563,56 +506,10 @@ static void failover_late(struct master *m, struct gone_framework *gone)
     struct framework_record *f = frameworks_find(m, gone->id);
 
     if (f && !f->connected)
-        frameworks_remove(m, f, "it did not come back within its failover_timeout");
+        framework_records_remove(m, f, "it did not come back within its failover_timeout");
 }
 
 /* ---- the end ---- */
-
-static void shut_down(struct master *m, struct framework_record *f)
-{
-    Pb__ShutdownFrameworkMessage message = PB__SHUTDOWN_FRAMEWORK_MESSAGE__INIT;
-
-    message.framework_id = info_of(f)->id;
-    for (struct agent_record *a = m->agents; a; a = a->hh.next)
-        if (a->connected)
-            process_send(&m->process, &a->pid, &message.base);
-}
-
-void frameworks_remove(struct master *m, struct framework_record *f, const char *why)
-{
-    struct task_record *t, *next;
-
-    process_cancel(&f->failover_timer);
-    f->active = false;
-    allocator_deactivate_framework(m->allocator, f->id);
-    offers_remove_of_framework(m, f, false);
-    shut_down(m, f);
-    HASH_ITER(hh, f->tasks, t, next)
-    {
-        task_records_set_state(m, t, PB__TASK_STATE__TASK_KILLED);
-        task_records_remove(m, t);
-    }
-    list_each_safe (e, &f->executors, struct executor_record, framework_link)
-        executor_records_remove(m, e);
-    allocator_remove_framework(m->allocator, f->id);
-    f->connected = false;
-    if (f->subscriber)
-        subscriber_close(f->subscriber);
-    let_go(f);
-    f->unregistered = master_wall(m);
-    HASH_DEL(m->frameworks, f);
-    log_info("framework %s (%s) removed: %s", framework_id_text(&f->id), info_of(f)->name, why);
-    list_append(&m->completed_frameworks, &f->link);
-    m->n_completed_frameworks++;
-    while ((int64_t)m->n_completed_frameworks > m->options.max_completed_frameworks) {
-        struct framework_record *oldest =
-            list_first(&m->completed_frameworks, struct framework_record, link);
-
-        list_remove(&oldest->link);
-        m->n_completed_frameworks--;
-        destroy(oldest);
-    }
-}
 
 void frameworks_release(struct master *m)
 {
@@ -621,8 +518,8 @@ void frameworks_release(struct master *m)
     HASH_ITER(hh, m->frameworks, f, next)
     {
         HASH_DEL(m->frameworks, f);
-        destroy(f);
+        framework_records_destroy(f);
     }
     list_each_safe (done, &m->completed_frameworks, struct framework_record, link)
-        destroy(done);
+        framework_records_destroy(done);
 }

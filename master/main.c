@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "master/master.h"
 #include "master/master_version.h"
+#include "mesos/endpoint_access.h"
 #include "process/host.h"
 #include "process/program.h"
 #include "process/runtime.h"
@@ -33,7 +34,31 @@ static void print_help(void)
     buffer_release(&out);
 }
 
-static int serve(struct program *p, const struct master_options *options, struct error *err)
+/* Before anybody is answered. */
+static int close_endpoints(struct runtime *rt, void *arg, struct error *err)
+{
+    struct master_options *options = arg;
+    const struct endpoint_access access = {
+        .readonly_realm = MASTER_REALM_READONLY,
+        .readwrite_realm = MASTER_REALM_READWRITE,
+        .frameworks_realm = MASTER_REALM_SCHEDULER,
+        .readonly = options->authenticate_http_readonly,
+        .readwrite = options->authenticate_http_readwrite,
+        .frameworks = options->authenticate_http_frameworks,
+        .authenticators = options->http_authenticators,
+        .framework_authenticators = options->http_framework_authenticators,
+        .credentials_flag = "--credentials",
+        .credentials = options->credentials,
+        .firewall_rules = options->firewall_rules,
+    };
+
+    if (endpoint_access_set(rt, &access, err) < 0)
+        return -1;
+    endpoint_access_hide(&options->credentials);
+    return 0;
+}
+
+static int serve(struct program *p, struct master_options *options, struct error *err)
 {
     struct master *m;
     int result;
@@ -54,13 +79,13 @@ static int serve(struct program *p, const struct master_options *options, struct
     return result;
 }
 
-static int run(struct host *host, const struct master_options *options)
+static int run(struct host *host, struct master_options *options)
 {
     struct program_options program = {
         .ip = options->ip, .port = options->port, .advertise_ip = options->advertise_ip,
         .advertise_port = options->advertise_port, .threads = options->threads,
         .log = options->quiet ? "error" : options->log, .log_format = options->log_format,
-        .version = MASTER_API_VERSION,
+        .version = MASTER_API_VERSION, .prepare = close_endpoints, .prepare_arg = options,
     };
     struct program p;
     struct error err;

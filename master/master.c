@@ -15,7 +15,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "master/http/master_events.h"
 #include "master/http/scheduler_api.h"
+#include "master/election.h"
 #include "master/master_private.h"
 #include "master/master_version.h"
 #include "process/host.h"
@@ -24,6 +26,15 @@
 CLASS(master, "master", master_initialize, master_exited, master_finalize);
 
 CALL(master, master_start, nothing, NO_RELEASE);
+
+struct election_news {
+    struct message *leader; /* NULL: nobody leads */
+};
+static void election_news_release(struct election_news *n)
+{
+    message_unref(n->leader);
+}
+CALL(master, master_leader_changed, election_news, election_news_release);
 
 struct recovery {
     struct master *master;
@@ -50,7 +61,12 @@ static struct master_options copy_options(const struct master_options *from)
     copy_text(&o.log);
     copy_text(&o.log_format);
     copy_text(&o.address_file);
+    copy_text(&o.external_log_file);
     copy_text(&o.min_allocatable_resources);
+    copy_text(&o.credentials);
+    copy_text(&o.http_authenticators);
+    copy_text(&o.http_framework_authenticators);
+    copy_text(&o.firewall_rules);
     return o;
 }
 
@@ -65,7 +81,12 @@ static void release_options(struct master_options *o)
     mem_free(o->log);
     mem_free(o->log_format);
     mem_free(o->address_file);
+    mem_free(o->external_log_file);
     mem_free(o->min_allocatable_resources);
+    mem_free(o->credentials);
+    mem_free(o->http_authenticators);
+    mem_free(o->http_framework_authenticators);
+    mem_free(o->firewall_rules);
 }
 
 static struct text *make_id(struct runtime *rt)
@@ -162,9 +183,16 @@ static int open_allocator(struct master *m, struct error *err)
 struct master *master_create(struct runtime *rt, const struct master_options *options,
                              struct error *err)
 {
+    return master_create_candidate(rt, options, election_standalone(), err);
+}
+
+struct master *master_create_candidate(struct runtime *rt, const struct master_options *options,
+                                       struct election *election, struct error *err)
+{
     struct master *m = mem_alloc(sizeof *m);
 
     m->runtime = rt;
+    m->election = election;
     m->options = copy_options(options);
     m->id = make_id(rt);
     m->hostname = make_hostname(rt, options->hostname);
@@ -172,6 +200,7 @@ struct master *master_create(struct runtime *rt, const struct master_options *op
     m->info = make_info(m);
     list_init(&m->admissions);
     list_init(&m->completed_frameworks);
+    list_init(&m->subscribers);
     if (process_spawn(rt, &m->process, &master_class, "master", &m->pid, err) < 0 ||
         open_registrar(m, err) < 0 || open_allocator(m, err) < 0) {
         master_destroy(m);
@@ -189,6 +218,8 @@ void master_destroy(struct master *m)
         process_terminate(&m->pid, TERMINATE_NOW);
         CHECK(process_wait(&m->pid, DAYS(1)));
     }
+    election_destroy(m->election);
+    message_unref(m->leader);
     if (m->allocator)
         allocator_destroy(m->allocator);
     if (m->registrar)
@@ -216,6 +247,7 @@ static void master_initialize(struct master *m)
 {
     master_metrics_init(m);
     agents_init(m);
+    agent_departures_init(m);
     calls_init(m);
     tasks_init(m);
     master_http_init(m);
@@ -230,20 +262,74 @@ static void master_exited(struct master *m, const struct pid *peer)
 
 static void master_finalize(struct master *m)
 {
+    master_events_release(m);
     offers_release(m);
     agents_release(m);
     frameworks_release(m);
 }
 
-/* ---- recovery ---- */
+/* m->failure says why. */
+static void end(struct master *m)
+{
+    log_error("master ends, because %s", m->failure);
+    m->leads = m->recovered = false;
+    process_terminate(&m->pid, TERMINATE_NOW);
+}
+
+/* ---- election ---- */
+
+static void tell_master(const struct pid *to, struct message *leader)
+{
+    dispatch(to, master_leader_changed, .leader = leader ? message_ref(leader) : NULL);
+}
 
 static void master_start(struct master *m, struct nothing *none)
 {
+    struct message *candidate = message_create(&m->info->base);
+
     (void)none;
-    log_info("master %s started at %s, hostname %s; recovering from the registry", m->id->bytes,
-             m->info->pid, m->hostname->bytes);
+    log_info("master %s started at %s, hostname %s", m->id->bytes, m->info->pid,
+             m->hostname->bytes);
+    election_stand(m->election, &m->pid, tell_master, candidate);
+    message_unref(candidate);
+}
+
+static const char *leader_id(const struct master *m)
+{
+    return m->leader ? ((const Pb__MasterInfo *)m->leader->body)->id : "nobody";
+}
+
+/* Another one may lead already: what we know is not to be trusted from now on. */
+static void resign(struct master *m)
+{
+    snprintf(m->failure, sizeof m->failure, "it does not lead any more: %s leads", leader_id(m));
+    end(m);
+}
+
+static void begin_to_lead(struct master *m)
+{
+    m->leads = true;
+    m->elected = master_wall(m);
+    log_info("elected as the leading master; recovering from the registry");
     FINALLY(registrar_recover(m->registrar), recovery_done, m, NULL);
 }
+
+static void master_leader_changed(struct master *m, struct election_news *news)
+{
+    message_unref(m->leader);
+    m->leader = news->leader;
+    news->leader = NULL;
+    bool is_us = strcmp(leader_id(m), m->id->bytes) == 0;
+
+    if (is_us && !m->leads)
+        begin_to_lead(m);
+    else if (!is_us && m->leads)
+        resign(m);
+    else if (!is_us)
+        log_info("the leading master is %s; this one stands by", leader_id(m));
+}
+
+/* ---- recovery ---- */
 
 static void recovery_done(struct master *m, struct future *f, struct recovery *none)
 {
@@ -290,9 +376,7 @@ void master_give_up(struct master *m, const char *what, const struct future *f)
         return;
     snprintf(m->failure, sizeof m->failure, "its registry could not %s: %s", what,
              err ? err->text : "no reason given");
-    log_error("master ends, because %s", m->failure);
-    m->recovered = false;
-    process_terminate(&m->pid, TERMINATE_NOW);
+    end(m);
 }
 
 void master_sum_add(struct resources *sum, const struct resources *r)

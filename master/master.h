@@ -11,13 +11,17 @@
 #include "master/master_options.h"
 #include "process/pid.h"
 
+struct election;
 struct error;
 struct master;
 struct runtime;
 
-/* Opens the registry and spawns the actors; the options are copied. */
+/* Opens the registry and spawns the actors; the options are copied.  It leads. */
 struct master *master_create(struct runtime *rt, const struct master_options *options,
                              struct error *err);
+/* The same of one that leads when it is elected.  Takes the election, also on failure. */
+struct master *master_create_candidate(struct runtime *rt, const struct master_options *options,
+                                       struct election *election, struct error *err);
 void master_destroy(struct master *m);              /* outside of actors */
 const struct pid *master_pid(const struct master *m);
 /* Why it ended itself, "" when it has not; once its process is gone. */

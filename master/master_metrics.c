@@ -22,7 +22,7 @@ static struct master *master_of(struct process *self)
 
 static double pull_elected(struct process *self)
 {
-    return master_of(self)->recovered ? 1 : 0;
+    return master_of(self)->leads ? 1 : 0;
 }
 
 static double pull_uptime(struct process *self)
@@ -32,39 +32,71 @@ static double pull_uptime(struct process *self)
     return duration_seconds(instant_since(master_wall(m), m->started));
 }
 
+static double pull_event_queue_messages(struct process *self)
+{
+    return (double)process_count_events(self, EVENT_MESSAGE);
+}
+
+/* What futures bring are dispatches in Mesos. */
+static double pull_event_queue_dispatches(struct process *self)
+{
+    return (double)(process_count_events(self, EVENT_DISPATCH) +
+                    process_count_events(self, EVENT_FUTURE));
+}
+
+static double pull_event_queue_http_requests(struct process *self)
+{
+    return (double)process_count_events(self, EVENT_HTTP);
+}
+
 enum figure { TOTAL, USED };
 
-static double sum(struct process *self, const char *resource, enum figure figure)
+static int64_t millis_of(const struct resources *r, const char *name, bool revocable)
+{
+    int64_t millis = 0;
+
+    for (size_t i = 0; i < r->n; i++)
+        if (r->v[i].value.type == VALUE_SCALAR && resource_is_named(&r->v[i], name) &&
+            resource_is_revocable(&r->v[i]) == revocable)
+            millis += r->v[i].value.millis;
+    return millis;
+}
+
+static double sum(struct process *self, const char *resource, bool revocable, enum figure figure)
 {
     struct agent_record *a, *next;
     int64_t millis = 0;
 
     HASH_ITER (hh, master_of(self)->agents, a, next)
-        millis += resources_millis(figure == TOTAL ? &a->total : &a->used, resource);
+        millis += millis_of(figure == TOTAL ? &a->total : &a->used, resource, revocable);
     return (double)millis / 1000;
 }
 
-#define RESOURCE_GAUGES(name)                                                                      \
-    static double pull_##name##_total(struct process *self)                                        \
-    {                                                                                              \
-        return sum(self, #name, TOTAL);                                                            \
-    }                                                                                              \
-    static double pull_##name##_used(struct process *self)                                         \
-    {                                                                                              \
-        return sum(self, #name, USED);                                                             \
-    }                                                                                              \
-    static double pull_##name##_percent(struct process *self)                                      \
-    {                                                                                              \
-        double total = sum(self, #name, TOTAL);                                                    \
-                                                                                                   \
-        return total > 0 ? sum(self, #name, USED) / total : 0;                                     \
-    }                                                                                              \
-    _Static_assert(1, "takes a ;")
+static double percent(struct process *self, const char *resource, bool revocable)
+{
+    double total = sum(self, resource, revocable, TOTAL);
 
-RESOURCE_GAUGES(cpus);
-RESOURCE_GAUGES(gpus);
-RESOURCE_GAUGES(mem);
-RESOURCE_GAUGES(disk);
+    return total > 0 ? sum(self, resource, revocable, USED) / total : 0;
+}
+
+#define RESOURCES(ON)                                                                              \
+    ON(cpus, cpus, false) ON(gpus, gpus, false) ON(mem, mem, false) ON(disk, disk, false)          \
+    ON(cpus_revocable, cpus, true) ON(gpus_revocable, gpus, true)                                  \
+    ON(mem_revocable, mem, true) ON(disk_revocable, disk, true)
+#define RESOURCE_GAUGES(key, name, revocable)                                                      \
+    static double pull_##key##_total(struct process *self)                                         \
+    {                                                                                              \
+        return sum(self, #name, revocable, TOTAL);                                                 \
+    }                                                                                              \
+    static double pull_##key##_used(struct process *self)                                          \
+    {                                                                                              \
+        return sum(self, #name, revocable, USED);                                                  \
+    }                                                                                              \
+    static double pull_##key##_percent(struct process *self)                                       \
+    {                                                                                              \
+        return percent(self, #name, revocable);                                                    \
+    }
+RESOURCES(RESOURCE_GAUGES)
 
 static double count_agents(struct process *self, bool (*is)(const struct agent_record *a))
 {
@@ -161,6 +193,11 @@ static double pull_outstanding_offers(struct process *self)
     return HASH_COUNT(master_of(self)->offers);
 }
 
+static double pull_operator_event_stream_subscribers(struct process *self)
+{
+    return (double)master_of(self)->n_subscribers;
+}
+
 static double count_tasks(struct process *self, Pb__TaskState state)
 {
     struct framework_record *f, *next_f;
@@ -203,18 +240,19 @@ static double pull_tasks_unreachable(struct process *self)
     return (double)n;
 }
 
-#define RESOURCE_ROWS(name)                                                                        \
-    { "master/" #name "_total", pull_##name##_total },                                             \
-    { "master/" #name "_used", pull_##name##_used },                                               \
-    { "master/" #name "_percent", pull_##name##_percent }
+#define RESOURCE_ROWS(key, name, revocable)                                                        \
+    { "master/" #key "_total", pull_##key##_total },                                               \
+    { "master/" #key "_used", pull_##key##_used },                                                 \
+    { "master/" #key "_percent", pull_##key##_percent },
 
 static const struct metrics_pull gauges[] = {
     { "master/elected", pull_elected },
     { "master/uptime_secs", pull_uptime },
-    RESOURCE_ROWS(cpus),
-    RESOURCE_ROWS(gpus),
-    RESOURCE_ROWS(mem),
-    RESOURCE_ROWS(disk),
+    { "master/operator_event_stream_subscribers", pull_operator_event_stream_subscribers },
+    { "master/event_queue_messages", pull_event_queue_messages },
+    { "master/event_queue_dispatches", pull_event_queue_dispatches },
+    { "master/event_queue_http_requests", pull_event_queue_http_requests },
+    RESOURCES(RESOURCE_ROWS)
     { "master/slaves_active", pull_slaves_active },
     { "master/slaves_inactive", pull_slaves_inactive },
     { "master/slaves_connected", pull_slaves_connected },
@@ -233,6 +271,48 @@ static const struct metrics_pull gauges[] = {
     { NULL, NULL },
 };
 
+/* ---- what cannot happen in this master: always 0, and there for who looks for it ---- */
+
+static double pull_none(struct process *self UNUSED)
+{
+    return 0;
+}
+
+#define OPERATION_ROWS(kind)                                                                       \
+    { "master/operations" kind "/dropped", pull_none },                                            \
+    { "master/operations" kind "/error", pull_none },                                              \
+    { "master/operations" kind "/failed", pull_none },                                             \
+    { "master/operations" kind "/finished", pull_none },                                           \
+    { "master/operations" kind "/gone_by_operator", pull_none },                                   \
+    { "master/operations" kind "/pending", pull_none },                                            \
+    { "master/operations" kind "/recovering", pull_none },                                         \
+    { "master/operations" kind "/total", pull_none },                                              \
+    { "master/operations" kind "/unreachable", pull_none }
+
+static const struct metrics_pull never[] = {
+    /* Operations on resources (RESERVE, CREATE, ...) are refused, so none is followed. */
+    OPERATION_ROWS(""),
+    OPERATION_ROWS("/create"),
+    OPERATION_ROWS("/create_disk"),
+    OPERATION_ROWS("/destroy"),
+    OPERATION_ROWS("/destroy_disk"),
+    OPERATION_ROWS("/grow_volume"),
+    OPERATION_ROWS("/reserve"),
+    OPERATION_ROWS("/shrink_volume"),
+    OPERATION_ROWS("/unreserve"),
+    { "master/messages_operation_status_update", pull_none },
+    { "master/valid_operation_status_updates", pull_none },
+    { "master/invalid_operation_status_updates", pull_none },
+    { "master/valid_operation_status_update_acknowledgements", pull_none },
+    /* Silent agents become unreachable; the master never plans to shut one down. */
+    { "master/slave_shutdowns_scheduled", pull_none },
+    { "master/slave_shutdowns_completed", pull_none },
+    { "master/slave_shutdowns_canceled", pull_none },
+    /* Every request is answered by itself, from pieces that are kept. */
+    { "master/http_cache_hits", pull_none },
+    { NULL, NULL },
+};
+
 /* ---- counters ---- */
 
 #define KEY(name, key) key,
@@ -245,6 +325,8 @@ void master_metrics_init(struct master *m)
     for (size_t i = 0; i < MASTER_METRICS; i++)
         m->metrics->counters[i] = metrics_counter(m->runtime, counter_keys[i]);
     metrics_pull(&m->process, gauges);
+    metrics_pull(&m->process, never);
+    framework_metrics_init(m);
 }
 
 void master_metrics_release(struct master *m)

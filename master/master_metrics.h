@@ -30,12 +30,15 @@ struct master;
     ON(MESSAGES_DEACTIVATE_FRAMEWORK, "master/messages_deactivate_framework")                      \
     ON(MESSAGES_KILL_TASK, "master/messages_kill_task")                                            \
     ON(MESSAGES_STATUS_UPDATE_ACKNOWLEDGEMENT, "master/messages_status_update_acknowledgement")    \
+    ON(MESSAGES_OPERATION_STATUS_UPDATE_ACKNOWLEDGEMENT,                                           \
+       "master/messages_operation_status_update_acknowledgement")                                  \
     ON(MESSAGES_RESOURCE_REQUEST, "master/messages_resource_request")                              \
     ON(MESSAGES_LAUNCH_TASKS, "master/messages_launch_tasks")                                      \
     ON(MESSAGES_DECLINE_OFFERS, "master/messages_decline_offers")                                  \
     ON(MESSAGES_REVIVE_OFFERS, "master/messages_revive_offers")                                    \
     ON(MESSAGES_SUPPRESS_OFFERS, "master/messages_suppress_offers")                                \
     ON(MESSAGES_RECONCILE_TASKS, "master/messages_reconcile_tasks")                                \
+    ON(MESSAGES_RECONCILE_OPERATIONS, "master/messages_reconcile_operations")                      \
     ON(MESSAGES_FRAMEWORK_TO_EXECUTOR, "master/messages_framework_to_executor")                    \
     ON(MESSAGES_EXECUTOR_TO_FRAMEWORK, "master/messages_executor_to_framework")                    \
     ON(MESSAGES_REGISTER_SLAVE, "master/messages_register_slave")                                  \
@@ -44,10 +47,13 @@ struct master;
     ON(MESSAGES_STATUS_UPDATE, "master/messages_status_update")                                    \
     ON(MESSAGES_EXITED_EXECUTOR, "master/messages_exited_executor")                                \
     ON(MESSAGES_UPDATE_SLAVE, "master/messages_update_slave")                                      \
+    ON(MESSAGES_AUTHENTICATE, "master/messages_authenticate")                                      \
     ON(VALID_STATUS_UPDATES, "master/valid_status_updates")                                        \
     ON(INVALID_STATUS_UPDATES, "master/invalid_status_updates")                                    \
     ON(VALID_STATUS_UPDATE_ACKNOWLEDGEMENTS, "master/valid_status_update_acknowledgements")        \
     ON(INVALID_STATUS_UPDATE_ACKNOWLEDGEMENTS, "master/invalid_status_update_acknowledgements")    \
+    ON(INVALID_OPERATION_STATUS_UPDATE_ACKNOWLEDGEMENTS,                                           \
+       "master/invalid_operation_status_update_acknowledgements")                                  \
     ON(VALID_FRAMEWORK_TO_EXECUTOR_MESSAGES, "master/valid_framework_to_executor_messages")        \
     ON(INVALID_FRAMEWORK_TO_EXECUTOR_MESSAGES, "master/invalid_framework_to_executor_messages")    \
     ON(VALID_EXECUTOR_TO_FRAMEWORK_MESSAGES, "master/valid_executor_to_framework_messages")        \
@@ -61,7 +67,8 @@ struct master;
     ON(SLAVE_UNREACHABLE_SCHEDULED, "master/slave_unreachable_scheduled")                          \
     ON(SLAVE_UNREACHABLE_COMPLETED, "master/slave_unreachable_completed")                          \
     ON(SLAVE_UNREACHABLE_CANCELED, "master/slave_unreachable_canceled")                            \
-    ON(RECOVERY_SLAVE_REMOVALS, "master/recovery_slave_removals")
+    ON(RECOVERY_SLAVE_REMOVALS, "master/recovery_slave_removals")                                  \
+    ON(OPERATOR_EVENT_STREAM_DROPPED, "master/operator_event_stream_dropped")
 /* clang-format on */
 
 #define MASTER_METRIC_(name, key) MASTER_##name,

@@ -12,9 +12,14 @@
 #include "base/flags.h"
 #include "base/instant.h"
 
+/* Realms of the endpoints: what only tells, what changes things, and frameworks. */
+#define MASTER_REALM_READONLY "mesos-master-readonly"
+#define MASTER_REALM_READWRITE "mesos-master-readwrite"
+#define MASTER_REALM_SCHEDULER "mesos-master-scheduler"
+
 struct master_options {
     char *ip, *hostname, *advertise_ip, *work_dir, *registry, *cluster, *log, *log_format,
-        *address_file;
+        *address_file, *external_log_file;
     int64_t port, advertise_port, threads;
     struct duration agent_ping_timeout;            /* 15 s */
     int64_t max_agent_ping_timeouts;               /* 5 */
@@ -24,7 +29,11 @@ struct master_options {
     char *min_allocatable_resources;               /* "cpus:0.01|mem:32" */
     int64_t max_completed_frameworks, max_completed_tasks_per_framework,
         max_unreachable_tasks_per_framework;
-    bool root_submissions;
+    int64_t max_operator_event_stream_subscribers; /* 1000 */
+    int64_t operator_event_stream_backlog;         /* bytes; 16 MiB */
+    bool root_submissions, publish_per_framework_metrics;
+    char *credentials, *http_authenticators, *http_framework_authenticators, *firewall_rules;
+    bool authenticate_http_readonly, authenticate_http_readwrite, authenticate_http_frameworks;
     bool version, quiet;
 };
 

@@ -22,6 +22,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "master/allocator/allocator.h"
+#include "master/framework_metrics.h"
 #include "master/master.h"
 #include "master/master_metrics.h"
 #include "master/registry/registrar.h"
@@ -33,9 +34,11 @@
 #include "process/typed.h"
 #include "proto/messages.pb-c.h"
 
+struct election;
 struct error;
+struct json_rope_piece;
 struct master_metrics;
-struct subscriber;
+struct event_stream;
 
 struct master {
     struct process process;
@@ -48,7 +51,11 @@ struct master {
     Pb__MasterInfo *info;
     struct instant started; /* wall */
 
-    bool recovered; /* until then every message is dropped */
+    struct election *election;
+    struct message *leader; /* a Pb__MasterInfo; NULL: nobody leads */
+    bool leads;             /* it is us */
+    struct instant elected; /* wall; zero: not yet */
+    bool recovered;         /* until then every message is dropped */
     char failure[400]; /* why it ended itself */
     uint64_t next_agent, next_framework, next_offer, next_incarnation;
 
@@ -64,6 +71,8 @@ struct master {
     struct list completed_frameworks;    /* oldest first; options.max_completed_frameworks */
     size_t n_completed_frameworks;
 
+    struct list subscribers; /* struct operator_subscriber (http/master_events.c) */
+    size_t n_subscribers;
     struct master_metrics *metrics;
 };
 
@@ -103,7 +112,7 @@ struct agent_record {
 struct framework_record {
     struct framework_id id;
     struct pid pid;                    /* of its driver; empty: it is (or was) there by HTTP */
-    struct subscriber *subscriber;     /* its stream while it is connected by HTTP, else NULL */
+    struct event_stream *subscriber;   /* its stream while it is connected by HTTP, else NULL */
     struct message *info;              /* Pb__FrameworkInfo, id set */
     struct text *role;                 /* the one it has (MULTI_ROLE: the first); "*" if none */
     bool connected, active, recovered; /* recovered: only agents spoke of it so far */
@@ -115,6 +124,7 @@ struct framework_record {
     struct list completed_tasks, unreachable_tasks; /* task_record.link, oldest first */
     size_t n_completed_tasks, n_unreachable_tasks;
     struct resources used;
+    struct framework_metrics metrics;
     UT_hash_handle hh;
     struct list link; /* in completed_frameworks */
 };
@@ -133,6 +143,7 @@ struct task_record {
     Pb__TaskState status_update_state;
     uint8_t status_update_uuid[16];
     struct list statuses; /* struct task_status: one for each state, data cleared */
+    struct json_rope_piece *json; /* what /state says of it; NULL: not asked since it changed */
     bool acknowledged; /* completed: its framework has acknowledged its end */
     bool may_return;   /* completed: its agent was removed before that, and still has its end */
     struct message *kill; /* KillTaskMessage once asked for; sent again when its agent is back */
@@ -181,7 +192,7 @@ void master_sum_add(struct resources *sum, const struct resources *r);
 void master_sum_subtract(struct resources *sum,
                          const struct resources *r); /* CHECKs that it is there */
 
-void agents_init(struct master *m); /* agents.c: come, are told apart, are updated, go */
+void agents_init(struct master *m); /* agents.c: come, are told apart, are updated */
 struct agent_record *agents_find(struct master *m, struct agent_id id);
 struct agent_record *agents_find_pid(struct master *m, const struct pid *pid);
 struct agent_record *agents_find_text(struct master *m,
@@ -192,9 +203,22 @@ struct agent_record *agents_find_sender(struct master *m, const char *id, const 
 struct known_agent *agents_find_known(struct master *m, struct agent_id id);
 void agents_exited(struct master *m, const struct pid *pid);
 void agents_recover(struct master *m, const struct registry_snapshot *snapshot);
-/* Pings were not answered: into the registry, then agents_remove. */
-void agents_mark_unreachable(struct master *m, struct agent_id id, const char *why);
+/* Whether the registry is being told of an agent at this PID, or of this id (which may be NULL). */
+bool agents_is_being_admitted(struct master *m, const struct pid *pid, const char *id);
 void agents_release(struct master *m); /* at the end, from finalize */
+
+#define AGENT_MARKED_GONE "Agent has been marked gone"
+
+void agent_departures_init(struct master *m); /* agent_departures.c: they go, in several ways */
+/* Pings were not answered: into the registry, then it is removed. */
+void agent_departures_mark_unreachable(struct master *m, struct agent_id id, const char *why);
+/* By an operator, for ever: into the registry, then it is removed.  The future says whether it is
+ * there; NULL: ENOENT, or EBUSY while another change of it is under way. */
+struct future *agent_departures_mark_gone(struct master *m, const char *id, struct error *err);
+/* Another agent has its place: it cannot be alive any more. */
+void agent_departures_evict(struct master *m, struct agent_record *a);
+void agent_departures_shut_down(struct master *m, const struct pid *to, const char *why);
+
 /* agent_return.c: tasks, executors and frameworks that a ReregisterSlaveMessage speaks of; then
  * the allocator knows of the agent, and it is told what it ought to know. */
 void agent_return_tasks(struct master *m, struct agent_record *a,
@@ -211,6 +235,8 @@ void agent_records_remove(struct master *m, struct agent_record *a, Pb__TaskStat
                           const char *why);
 /* Its link broke: no offers; frameworks that do not checkpoint lose their tasks on it. */
 void agent_records_disconnect(struct master *m, struct agent_record *a);
+/* Its tasks that are UNREACHABLE end as GONE_BY_OPERATOR. */
+void agent_records_end_unreachable(struct master *m, struct agent_id id, const char *why);
 /* All frameworks hear that an agent is lost. */
 void agent_records_tell_lost(struct master *m, struct agent_id id);
 void agent_records_destroy(struct agent_record *a);
@@ -233,7 +259,7 @@ void executor_records_destroy(struct executor_record *e);
 /* Where a framework is: the PID of its driver, or the stream of its HTTP scheduler. */
 struct framework_peer {
     const struct pid *pid;
-    struct subscriber *subscriber;
+    struct event_stream *subscriber;
 };
 
 struct framework_record *
@@ -241,10 +267,10 @@ frameworks_find(struct master *m,
                 struct framework_id id); /* frameworks.c: subscribe, fail over, go */
 struct framework_record *frameworks_find_text(struct master *m, const char *id);
 void frameworks_exited(struct master *m, const struct pid *pid);
-void frameworks_left(struct master *m, const struct subscriber *s); /* the client of it has gone */
+/* The client of it has gone. */
+void frameworks_left(struct master *m, const struct event_stream *s);
 /* One that agents speak of before it has come back itself. */
 struct framework_record *frameworks_recover(struct master *m, const Pb__FrameworkInfo *info);
-void frameworks_remove(struct master *m, struct framework_record *f, const char *why);
 bool frameworks_is_completed(struct master *m, struct framework_id id);
 /* The message goes to the framework however it is connected. */
 void frameworks_send(struct master *m, struct framework_record *f, const ProtobufCMessage *msg);
@@ -263,6 +289,23 @@ void frameworks_suppress(struct master *m, struct framework_record *f, size_t n,
 void frameworks_revive(struct master *m, struct framework_record *f, size_t n,
                        const char *const *roles);
 void frameworks_release(struct master *m);
+
+/* framework_records.c: what a framework record is made of, and its end.  The suppressed roles are
+ * these and no others. */
+struct framework_record *framework_records_add(struct master *m, const struct framework_id *id,
+                                               const Pb__FrameworkInfo *info, size_t n_suppressed,
+                                               const char *const *suppressed);
+/* What may not change keeps its first value. */
+void framework_records_set_info(struct framework_record *f, const Pb__FrameworkInfo *info);
+void framework_records_note_suppressed(struct framework_record *f, size_t n,
+                                       const char *const *roles);
+void framework_records_tell_allocator(struct master *m, struct framework_record *f,
+                                      size_t n_suppressed, const char *const *suppressed);
+/* Its stream is nobody's any more; whoever wants it to end has closed it. */
+void framework_records_let_go(struct framework_record *f);
+/* Its tasks are killed, and it is one of the completed ones, from the books of which it may go. */
+void framework_records_remove(struct master *m, struct framework_record *f, const char *why);
+void framework_records_destroy(struct framework_record *f);
 
 typedef struct PbScheduler__Call PbScheduler__Call;
 
@@ -325,9 +368,14 @@ struct task_record *task_records_add(struct master *m, struct framework_record *
 /* New state; terminal ones free their resources at once. */
 void task_records_set_state(struct master *m, struct task_record *t, Pb__TaskState state);
 void task_records_add_status(struct task_record *t, const Pb__TaskStatus *status);
+/* Both of these; operators who have subscribed are told when it is news. */
+void task_records_update(struct master *m, struct task_record *t, const Pb__TaskStatus *status,
+                         Pb__TaskState state);
 void task_records_remove(struct master *m, struct task_record *t); /* into completed_tasks */
 void task_records_remove_unreachable(struct master *m,
                                      struct task_record *t); /* into unreachable_tasks */
+/* From there into completed_tasks: its agent will not come back. */
+void task_records_complete_unreachable(struct master *m, struct task_record *t);
 /* The completed one; NULL: none. */
 struct task_record *task_records_find_completed(const struct framework_record *f, const char *id,
                                                 const char *agent);
@@ -337,6 +385,19 @@ void task_records_destroy(struct task_record *t);
 
 void reconcile_tasks(struct master *m, struct framework_record *f, size_t n,
                      Pb__TaskStatus *const *statuses); /* reconcile.c */
+
+typedef struct PbScheduler__Call__ReconcileOperations PbScheduler__Call__ReconcileOperations;
+typedef struct PbScheduler__Call__AcknowledgeOperationStatus
+    PbScheduler__Call__AcknowledgeOperationStatus;
+
+/* operations.c: those on resources, which this master does not carry out.  The framework is told
+ * when the operation has an id. */
+void operations_refuse(struct master *m, struct framework_record *f, const Pb__Offer__Operation *op,
+                       const char *why);
+void operations_reconcile(struct master *m, struct framework_record *f,
+                          const PbScheduler__Call__ReconcileOperations *r);
+void operations_acknowledge(struct master *m, struct framework_record *f,
+                            const PbScheduler__Call__AcknowledgeOperationStatus *a);
 
 struct pid observer_start(struct master *m,
                           const struct agent_record *a); /* observer.c: pings one agent */

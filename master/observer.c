@@ -108,7 +108,7 @@ static void change_target(struct observer *o, struct observer_change *c)
 
 static void agent_late(struct master *m, struct late_agent *late)
 {
-    agents_mark_unreachable(m, late->id, "health check timed out");
+    agent_departures_mark_unreachable(m, late->id, "health check timed out");
 }
 
 struct pid observer_start(struct master *m, const struct agent_record *a)

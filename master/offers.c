@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "master/master_private.h"
 #include "mesos/framework_info.h"
+#include "process/runtime.h"
 
 struct expiry {
     struct offer_id id;
@@ -87,6 +88,7 @@ void offers_remove(struct master *m, struct offer *o, bool told, struct duration
     struct agent_record *a = o->agent;
 
     if (told) {
+        framework_metrics_count(f, FRAMEWORK_OFFERS_RESCINDED);
         Pb__RescindResourceOfferMessage message = PB__RESCIND_RESOURCE_OFFER_MESSAGE__INIT;
         Pb__OfferID id = PB__OFFER_ID__INIT;
 
@@ -128,6 +130,7 @@ void offers_decline(struct master *m, struct framework_record *f, size_t n_offer
         }
         log_debug("framework %s declines offer %s", framework_id_text(&f->id),
                   offer_id_text(&o->id));
+        framework_metrics_count(f, FRAMEWORK_OFFERS_DECLINED);
         offers_remove(m, o, false, offers_refusal(filters));
     }
 }
@@ -194,7 +197,8 @@ static struct offer *offer_add(struct master *m, struct framework_record *f, str
     Type *variable = arena_alloc(arena, sizeof *variable);                                         \
     init(variable)
 
-static Pb__URL *url_of(const struct agent_record *a, struct arena *arena)
+/* As the master speaks, so do its agents. */
+static Pb__URL *url_of(const struct master *m, const struct agent_record *a, struct arena *arena)
 {
     char ip[ADDRESS_TEXT];
     NEW(arena, url, Pb__URL, pb__url__init);
@@ -203,7 +207,7 @@ static Pb__URL *url_of(const struct agent_record *a, struct arena *arena)
     address->hostname = ((const Pb__AgentInfo *)a->info->body)->hostname;
     address->ip = arena_strdup(arena, address_format_ip(a->pid.address.ip, ip));
     address->port = a->pid.address.port;
-    url->scheme = "http";
+    url->scheme = runtime_scheme(m->process.runtime);
     url->address = address;
     url->path = arena_printf(arena, "/%s", a->pid.id->bytes);
     return url;
@@ -225,7 +229,7 @@ static void add_executors(Pb__Offer *offer, const struct offer *o, struct arena 
     }
 }
 
-static Pb__Offer *offer_message(const struct offer *o, struct arena *arena)
+static Pb__Offer *offer_message(const struct master *m, const struct offer *o, struct arena *arena)
 {
     const Pb__FrameworkInfo *framework = (const Pb__FrameworkInfo *)o->framework->info->body;
     const Pb__AgentInfo *agent = (const Pb__AgentInfo *)o->agent->info->body;
@@ -242,7 +246,7 @@ static Pb__Offer *offer_message(const struct offer *o, struct arena *arena)
     offer->framework_id = framework->id;
     offer->agent_id = agent->id;
     offer->hostname = agent->hostname;
-    offer->url = url_of(o->agent, arena);
+    offer->url = url_of(m, o->agent, arena);
     offer->resources = resources_to_protobuf(&o->resources, form, arena, &offer->n_resources);
     offer->attributes = agent->attributes;
     offer->n_attributes = agent->n_attributes;
@@ -273,7 +277,8 @@ void offers_make(struct process *self, const struct allocations *all)
         }
         struct offer *o = offer_add(m, f, a, all->role, r);
 
-        message.offers[message.n_offers++] = offer_message(o, &arena);
+        framework_metrics_count(f, FRAMEWORK_OFFERS_SENT);
+        message.offers[message.n_offers++] = offer_message(m, o, &arena);
         message.pids[message.n_pids++] = a->pid_text->bytes;
     }
     if (message.n_offers > 0) {

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/json_rope.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "master/http/master_events.h"
 #include "master/master_private.h"
 #include "mesos/task_state.h"
 
@@ -20,6 +22,13 @@ struct task_record *task_records_find(struct framework_record *f, const char *id
     if (id)
         HASH_FIND(hh, f->tasks, id, strlen(id), t);
     return t;
+}
+
+/* Whatever a reader is told of a task changes only in this file. */
+static void forget_json(struct task_record *t)
+{
+    json_rope_piece_unref(t->json);
+    t->json = NULL;
 }
 
 static void charge(struct task_record *t)
@@ -45,7 +54,6 @@ struct task_record *task_records_add(struct master *m, struct framework_record *
 {
     struct task_record *t = mem_alloc(sizeof *t);
 
-    (void)m;
     CHECK(task_id_parse(task->task_id->value, &t->id, NULL) == 0);
     if (task->executor_id && *task->executor_id->value)
         CHECK(executor_id_parse(task->executor_id->value, &t->executor_id, NULL) == 0);
@@ -63,6 +71,7 @@ struct task_record *task_records_add(struct master *m, struct framework_record *
     HASH_ADD_KEYPTR(hh, f->tasks, t->id.text->bytes, t->id.text->length, t);
     if (!task_state_is_terminal(t->state))
         charge(t);
+    master_events_task_added(m, t);
     return t;
 }
 
@@ -79,6 +88,7 @@ void task_records_add_status(struct task_record *t, const Pb__TaskStatus *status
     Pb__TaskStatus without = *status;
     struct task_status *s = mem_alloc(sizeof *s);
 
+    forget_json(t);
     list_each_safe (old, &t->statuses, struct task_status, link)
         if (((const Pb__TaskStatus *)old->status->body)->state == status->state)
             status_destroy(old);
@@ -114,6 +124,7 @@ void task_records_set_state(struct master *m, struct task_record *t, Pb__TaskSta
 {
     if (t->state == state || task_state_is_terminal(t->state))
         return;
+    forget_json(t);
     t->state = state;
     log_info("task %s of framework %s on agent %s is %s", task_id_text(&t->id),
              framework_id_text(&t->framework->id), agent_id_text(&t->agent_id),
@@ -121,7 +132,32 @@ void task_records_set_state(struct master *m, struct task_record *t, Pb__TaskSta
     if (!task_state_is_terminal(state))
         return;
     count_end(m, state);
+    framework_metrics_ended(t->framework, state);
     discharge(m, t);
+}
+
+/* A state that was not the last one told, or the news of a check. */
+static bool is_news(const struct task_record *t, const Pb__TaskStatus *status, Pb__TaskState state)
+{
+    const struct task_status *last = list_entry(t->statuses.prev, struct task_status, link);
+
+    if (list_is_empty(&t->statuses) || (t->state != state && !task_state_is_terminal(t->state)))
+        return true;
+    return ((const Pb__TaskStatus *)last->status->body)->state != status->state ||
+           (status->has_reason &&
+            (status->reason == PB__TASK_STATUS__REASON__REASON_TASK_CHECK_STATUS_UPDATED ||
+             status->reason == PB__TASK_STATUS__REASON__REASON_TASK_HEALTH_CHECK_STATUS_UPDATED));
+}
+
+void task_records_update(struct master *m, struct task_record *t, const Pb__TaskStatus *status,
+                         Pb__TaskState state)
+{
+    bool news = is_news(t, status, state);
+
+    task_records_add_status(t, status);
+    task_records_set_state(m, t, state);
+    if (news)
+        master_events_task_updated(m, t, status, t->state);
 }
 
 /* ---- ends ---- */
@@ -162,6 +198,7 @@ void task_records_remove_unreachable(struct master *m, struct task_record *t)
 {
     struct framework_record *f = t->framework;
 
+    forget_json(t);
     t->state = task_state_as_told(PB__TASK_STATE__TASK_UNREACHABLE, f->partition_aware);
     t->unreachable_time = master_wall(m);
     take_out(m, t);
@@ -170,6 +207,16 @@ void task_records_remove_unreachable(struct master *m, struct task_record *t)
     count_end(m, t->state);
     shelve(t, &f->unreachable_tasks, &f->n_unreachable_tasks,
            m->options.max_unreachable_tasks_per_framework);
+}
+
+void task_records_complete_unreachable(struct master *m, struct task_record *t)
+{
+    struct framework_record *f = t->framework;
+
+    list_remove(&t->link);
+    f->n_unreachable_tasks--;
+    shelve(t, &f->completed_tasks, &f->n_completed_tasks,
+           m->options.max_completed_tasks_per_framework);
 }
 
 struct task_record *task_records_find_completed(const struct framework_record *f, const char *id,
@@ -204,6 +251,7 @@ void task_records_destroy(struct task_record *t)
         return;
     list_each_safe (s, &t->statuses, struct task_status, link)
         status_destroy(s);
+    forget_json(t);
     task_id_release(&t->id);
     agent_id_release(&t->agent_id);
     executor_id_release(&t->executor_id);

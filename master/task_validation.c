@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "mesos/resource.h"
@@ -16,7 +17,10 @@ struct check {
     struct agent_record *a;
     const char *role;
     const Pb__TaskInfo *task;
+    const Pb__ExecutorInfo *executor; /* the task's, or the group's; NULL: none */
     const struct resources *pool;
+    bool in_group;
+    bool executor_is_paid; /* by a task of the group before this one */
     struct task_validation *v;
     struct buffer *why;
 };
@@ -58,7 +62,7 @@ static int check_names(const struct check *c)
     if (strcmp(c->task->agent_id->value, agent_id_text(&c->a->id)) != 0)
         return REFUSE(c, "Task uses invalid agent %s while agent %s is expected",
                       c->task->agent_id->value, agent_id_text(&c->a->id));
-    if (!c->task->command == !c->task->executor)
+    if (!c->in_group && !c->task->command == !c->task->executor)
         return REFUSE(
             c,
             "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present");
@@ -264,13 +268,20 @@ static bool is_same_executor(const struct framework_record *f,
     return resources_equal(&running->resources, r) && proto_equal(&a.base, &b.base);
 }
 
+static bool is_default(const Pb__ExecutorInfo *e)
+{
+    return e->has_type && e->type == PB__EXECUTOR_INFO__TYPE__DEFAULT;
+}
+
 static int check_executor_info(const struct check *c, const Pb__ExecutorInfo *e)
 {
     if (check_id(c, e->executor_id->value) < 0)
         return -1;
-    if (e->has_type && e->type != PB__EXECUTOR_INFO__TYPE__CUSTOM)
+    if (!c->in_group && e->has_type && e->type != PB__EXECUTOR_INFO__TYPE__CUSTOM)
         return REFUSE(c, "'ExecutorInfo.type' must be 'CUSTOM'");
-    if (!e->command)
+    if (is_default(e) && e->command)
+        return REFUSE(c, "'ExecutorInfo.command' must not be set for 'DEFAULT' executor");
+    if (!is_default(e) && !e->command)
         return REFUSE(c, "'ExecutorInfo.command' must be set for 'CUSTOM' executor");
     if (e->framework_id && strcmp(e->framework_id->value, framework_id_text(&c->f->id)) != 0)
         return REFUSE(c, "ExecutorInfo has an invalid FrameworkID (Actual: %s vs Expected: %s)",
@@ -282,10 +293,12 @@ static int check_executor_info(const struct check *c, const Pb__ExecutorInfo *e)
 
 static int check_executor(const struct check *c)
 {
-    const Pb__ExecutorInfo *e = c->task->executor;
+    const Pb__ExecutorInfo *e = c->executor;
 
+    if (c->task->command && check_command(c, c->task->command, "Task's command") < 0)
+        return -1;
     if (!e)
-        return check_command(c, c->task->command, "Task's command");
+        return 0;
     if (check_executor_info(c, e) < 0 ||
         parse(c, e->resources, e->n_resources, "Executor", &c->v->executor) < 0)
         return -1;
@@ -304,7 +317,7 @@ static int check_total(const struct check *c)
     struct resources total = resources_dup(&c->v->task);
     bool fits;
 
-    if (!c->v->running)
+    if (!c->v->running && !c->executor_is_paid)
         resources_add(&total, &c->v->executor);
     fits = resources_contain(c->pool, &total);
     if (!fits) {
@@ -317,23 +330,115 @@ static int check_total(const struct check *c)
     return fits ? 0 : -1;
 }
 
-int task_validation_check(struct framework_record *f, struct agent_record *a, const char *role,
-                          const Pb__TaskInfo *task, const struct resources *pool,
-                          struct task_validation *ret_v, struct buffer *why)
+static int check_all(const struct check *c)
 {
     static int (*const steps[])(const struct check *) = {
         check_names,     check_times,  check_check,    check_health_check,
         check_resources, check_limits, check_executor, check_total,
     };
-    struct check c = { f, a, role, task, pool, ret_v, why };
 
-    *ret_v = (struct task_validation){ RESOURCES_INIT, RESOURCES_INIT, NULL };
+    *c->v = (struct task_validation){ RESOURCES_INIT, RESOURCES_INIT, NULL };
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-        if (steps[i](&c) < 0) {
-            task_validation_release(ret_v);
+        if (steps[i](c) < 0) {
+            task_validation_release(c->v);
             return -1;
         }
     return 0;
+}
+
+int task_validation_check(struct framework_record *f, struct agent_record *a, const char *role,
+                          const Pb__TaskInfo *task, const struct resources *pool,
+                          struct task_validation *ret_v, struct buffer *why)
+{
+    struct check c = { .f = f, .a = a, .role = role, .task = task, .executor = task->executor,
+                       .pool = pool, .v = ret_v, .why = why };
+
+    return check_all(&c);
+}
+
+/* ---- groups ---- */
+
+static int check_group(const struct check *c, const Pb__Offer__Operation__LaunchGroup *group)
+{
+    const Pb__TaskGroupInfo *tasks = group->task_group;
+
+    if (tasks->n_tasks == 0)
+        return REFUSE(c, "Task group has no tasks");
+    if (!c->executor->has_type || c->executor->type == PB__EXECUTOR_INFO__TYPE__UNKNOWN)
+        return REFUSE(c, "'ExecutorInfo.type' must be 'DEFAULT' or 'CUSTOM'");
+    if (c->executor->container && c->executor->container->type == PB__CONTAINER_INFO__TYPE__DOCKER)
+        return REFUSE(c, "Docker ContainerInfo is not supported on the executor");
+    for (size_t i = 0; i < tasks->n_tasks; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(tasks->tasks[i]->task_id->value, tasks->tasks[j]->task_id->value) == 0)
+                return REFUSE(c, "Task group has two tasks of ID '%s'",
+                              tasks->tasks[i]->task_id->value);
+    return 0;
+}
+
+static int check_group_task(const struct check *c)
+{
+    const Pb__TaskInfo *t = c->task;
+
+    if (t->executor && !proto_equal(&t->executor->base, &c->executor->base))
+        return REFUSE(c, "The `ExecutorInfo` of task '%s' is different from executor '%s'",
+                      t->task_id->value, c->executor->executor_id->value);
+    if (t->container && t->container->type == PB__CONTAINER_INFO__TYPE__DOCKER)
+        return REFUSE(c, "Docker ContainerInfo is not supported on the task");
+    return check_all(c);
+}
+
+static int check_group_executor(const struct check *c)
+{
+    const struct resources *r = &c->v->executor;
+
+    if (resources_millis(r, "cpus") < 10)
+        return REFUSE(c, "Executor '%s' uses less CPUs than the minimum required (0.01)",
+                      c->executor->executor_id->value);
+    if (resources_millis(r, "mem") < 32 * 1000)
+        return REFUSE(c, "Executor '%s' uses less memory than the minimum required (32MB)",
+                      c->executor->executor_id->value);
+    if (resources_millis(r, "disk") <= 0)
+        return REFUSE(c, "Executor '%s' uses no disk", c->executor->executor_id->value);
+    return 0;
+}
+
+/* One task after the other, each with what those before it leave. */
+static int check_tasks_in_turn(const struct check *of_group, const Pb__TaskGroupInfo *tasks,
+                               struct task_validation *v, size_t *ret_done)
+{
+    CLEANUP(resources_release) struct resources left = resources_dup(of_group->pool);
+    struct check c = *of_group;
+
+    c.pool = &left;
+    for (*ret_done = 0; *ret_done < tasks->n_tasks; ++*ret_done) {
+        c.task = tasks->tasks[*ret_done];
+        c.v = &v[*ret_done];
+        if (check_group_task(&c) < 0)
+            return -1;
+        CHECK(resources_subtract(&left, &c.v->task, NULL) == 0);
+        if (!c.executor_is_paid && !c.v->running)
+            CHECK(resources_subtract(&left, &c.v->executor, NULL) == 0);
+        c.executor_is_paid = true;
+    }
+    return check_group_executor(&c);
+}
+
+int task_validation_check_group(struct framework_record *f, struct agent_record *a,
+                                const char *role, const Pb__Offer__Operation__LaunchGroup *group,
+                                const struct resources *pool, struct task_validation ret_v[],
+                                struct buffer *why)
+{
+    struct check c = { .f = f, .a = a, .role = role, .executor = group->executor, .pool = pool,
+                       .in_group = true, .why = why };
+    size_t done = 0;
+
+    if (check_group(&c, group) == 0 &&
+        check_tasks_in_turn(&c, group->task_group, ret_v, &done) == 0)
+        return 0;
+    while (done > 0)
+        task_validation_release(&ret_v[--done]);
+    return -1;
 }
 
 void task_validation_release(struct task_validation *v)

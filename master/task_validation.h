@@ -18,6 +18,12 @@ struct task_validation {
 int task_validation_check(struct framework_record *f, struct agent_record *a, const char *role,
                           const Pb__TaskInfo *task, const struct resources *pool,
                           struct task_validation *ret_v, struct buffer *why);
+/* All tasks of the group, together with its executor; each v as if the group's executor were its
+ * task's.  One that fails fails all. */
+int task_validation_check_group(struct framework_record *f, struct agent_record *a,
+                                const char *role, const Pb__Offer__Operation__LaunchGroup *group,
+                                const struct resources *pool, struct task_validation ret_v[],
+                                struct buffer *why);
 void task_validation_release(struct task_validation *v);
 
 #endif

@@ -32,12 +32,19 @@ enum { UUID_BYTES = 16 };
 
 static void note_update(struct master *m, struct task_record *t, const Pb__StatusUpdate *update)
 {
+    Pb__TaskStatus status = *update->status;
+
     t->has_status_update = true;
     t->status_update_state = update->status->state;
     memcpy(t->status_update_uuid, update->uuid.data, UUID_BYTES);
-    task_records_add_status(t, update->status);
-    task_records_set_state(m, t,
-                           update->has_latest_state ? update->latest_state : update->status->state);
+    if (!status.executor_id)
+        status.executor_id = update->executor_id;
+    if (!status.has_timestamp) {
+        status.has_timestamp = true;
+        status.timestamp = update->timestamp;
+    }
+    task_records_update(m, t, &status,
+                        update->has_latest_state ? update->latest_state : status.state);
     if (update->status->has_source && update->status->has_reason)
         master_metrics_count_task(m, update->status->state, update->status->source,
                                   update->status->reason);

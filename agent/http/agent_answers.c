@@ -1,4 +1,4 @@
-/* agent_answers.c - frameworks, executors, tasks and containers as the operator API has them */
+/* agent_answers.c - frameworks, executors and tasks as the operator API has them */
 #include "agent/agent_private.h"
 #include "agent/http/agent_operator.h"
 #include "mesos/task_state.h"
@@ -126,41 +126,5 @@ PbAgent__Response__GetTasks *agent_answers_tasks(const struct agent *a, struct a
     NEW(arena, PbAgent__Response__GetTasks, pb_agent__response__get_tasks__init, all);
 
     each_executor(a, &(struct walk){ arena, all }, add_tasks);
-    return all;
-}
-
-/* ---- containers: one for each run that has not ended ---- */
-
-static void add_container(struct walk *w, struct hosted_executor *e, bool completed)
-{
-    PbAgent__Response__GetContainers *all = w->to;
-    const Pb__ExecutorInfo *info = (const Pb__ExecutorInfo *)e->info->body;
-    NEW(w->arena, PbAgent__Response__GetContainers__Container,
-        pb_agent__response__get_containers__container__init, container);
-    NEW(w->arena, Pb__FrameworkID, pb__framework_id__init, framework);
-    NEW(w->arena, Pb__ContainerID, pb__container_id__init, id);
-    NEW(w->arena, Pb__ContainerStatus, pb__container_status__init, status);
-
-    if (completed)
-        return;
-    framework->value = framework_id_text(&e->framework->id);
-    id->value = container_id_text(&e->container);
-    status->container_id = id;
-    status->has_executor_pid = e->started.pid > 0;
-    status->executor_pid = (uint32_t)e->started.pid;
-    container->framework_id = framework;
-    container->executor_id = info->executor_id;
-    container->executor_name = info->name;
-    container->container_id = id;
-    container->container_status = status;
-    APPEND(w, all, containers, container);
-}
-
-PbAgent__Response__GetContainers *agent_answers_containers(const struct agent *a,
-                                                           struct arena *arena)
-{
-    NEW(arena, PbAgent__Response__GetContainers, pb_agent__response__get_containers__init, all);
-
-    each_executor(a, &(struct walk){ arena, all }, add_container);
     return all;
 }

@@ -5,15 +5,18 @@
 #include "base/json_writer.h"
 #include "mesos/attributes.h"
 #include "mesos/framework_info.h"
-#include "mesos/json_protobuf.h"
+#include "mesos/mesos_json.h"
 #include "mesos/task_state.h"
+#include "process/build_info.h"
 #include "process/host.h"
 #include "process/runtime.h"
 
 #define ENDPOINTS(AT)                                                                              \
     AT("/state", serve_state, "The agent's state\n\nJSON: resources, frameworks, executors, "      \
-                              "tasks, flags; also those that are completed.")                      \
-    AT("/flags", serve_flags, "The agent's flags\n\nJSON: {\"flags\": {name: value}}.")            \
+                              "tasks, flags; also those that are completed.",                      \
+       AGENT_REALM_READONLY)                                                                       \
+    AT("/flags", serve_flags, "The agent's flags\n\nJSON: {\"flags\": {name: value}}.",            \
+       AGENT_REALM_READONLY)                                                                       \
     AT("/health", serve_health, "Is the agent healthy?\n\n200 when it is.")
 ROUTES(agent, state_routes, ENDPOINTS);
 
@@ -40,7 +43,7 @@ static void put_full(struct json_writer *w, const char *key, const struct resour
     json_key(w, key);
     json_begin_array(w);
     for (size_t i = 0; i < n; i++)
-        json_protobuf_write(w, &v[i]->base);
+        mesos_json_write(w, &v[i]->base);
     json_end_array(w);
 }
 
@@ -95,8 +98,8 @@ static void put_status(struct json_writer *w, const Pb__TaskStatus *s)
     json_begin_object(w);
     json_put_string(w, "state", task_state_name(s->state));
     json_put_double(w, "timestamp", s->timestamp);
-    json_protobuf_put(w, &s->base, "labels");
-    json_protobuf_put(w, &s->base, "container_status");
+    mesos_json_put(w, &s->base, "labels");
+    mesos_json_put_container_status(w, s);
     if (s->has_healthy)
         json_put_bool(w, "healthy", s->healthy);
     json_end_object(w);
@@ -125,10 +128,10 @@ static void put_task(struct json_writer *w, const struct hosted_task *t)
     list_each(s, &t->statuses, struct task_status, link)
         put_status(w, (const Pb__TaskStatus *)s->status->body);
     json_end_array(w);
-    json_protobuf_put(w, &info->base, "labels");
-    json_protobuf_put(w, &info->base, "discovery");
-    json_protobuf_put(w, &info->base, "container");
-    json_protobuf_put(w, &info->base, "health_check");
+    mesos_json_put(w, &info->base, "labels");
+    mesos_json_put(w, &info->base, "discovery");
+    mesos_json_put(w, &info->base, "container");
+    mesos_json_put(w, &info->base, "health_check");
     json_end_object(w);
 }
 
@@ -165,9 +168,9 @@ static void put_executor(struct json_writer *w, const struct hosted_executor *e)
     json_put_string(w, "directory", e->sandbox);
     put_resources(w, "resources", &e->resources);
     json_put_string(w, "role", allocated_to(&e->resources));
-    json_protobuf_put(w, &info->base, "labels");
+    mesos_json_put(w, &info->base, "labels");
     if (info->has_type)
-        json_protobuf_put(w, &info->base, "type");
+        mesos_json_put(w, &info->base, "type");
     put_tasks(w, e);
     json_end_object(w);
 }
@@ -230,6 +233,9 @@ static void put_identity(struct json_writer *w, const struct agent *a)
     char pid[PID_TEXT];
 
     json_put_string(w, "version", AGENT_API_VERSION);
+    json_put_string(w, "build_date", BUILD_INFO_DATE);
+    json_put_double(w, "build_time", BUILD_INFO_TIME);
+    json_put_string(w, "build_user", BUILD_INFO_USER);
     json_put_double(w, "start_time", instant_seconds(a->started));
     json_put_string(w, "id", agent_id_text(&a->id));
     json_put_string(w, "pid", pid_text(&a->process.pid, pid, sizeof pid));

@@ -30,9 +30,10 @@ struct allocator {
     struct duration interval;
     struct allocator_state state;
     bool run_asked;
+    struct instant run_asked_at;
     struct timer interval_timer;        /* runs while something is free */
     struct counter *runs;
-    struct metrics_timer *run_time;
+    struct metrics_timer *run_time, *run_latency;
 };
 
 /* ---- arguments of the calls ---- */
@@ -164,6 +165,7 @@ struct allocator *allocator_create(struct runtime *rt, const struct allocator_op
     a->interval = options->allocation_interval;
     a->runs = metrics_counter(rt, "allocator/mesos/allocation_runs");
     a->run_time = metrics_timer(rt, "allocator/mesos/allocation_run", HOURS(1));
+    a->run_latency = metrics_timer(rt, "allocator/mesos/allocation_run_latency", HOURS(1));
     if (process_spawn(rt, &a->process, &allocator_class, NULL, &a->pid, err) < 0) {
         allocator_state_release(&a->state);
         pid_release(&a->master);
@@ -185,9 +187,57 @@ void allocator_destroy(struct allocator *a)
     mem_free(a);
 }
 
+/* ---- metrics ---- */
+
+static double pull_dispatches(struct process *self)
+{
+    return (double)(process_count_events(self, EVENT_DISPATCH) +
+                    process_count_events(self, EVENT_FUTURE));
+}
+
+static double total_of(struct process *self, const char *name)
+{
+    return (double)quantities_get(&STATE_(allocator, self)->state.total, name) / 1000;
+}
+
+/* Offered or in use: from here the same. */
+static double given_of(struct process *self, const char *name)
+{
+    struct agent_share *agent, *next;
+    int64_t millis = 0;
+
+    HASH_ITER (hh, STATE_(allocator, self)->state.agents, agent, next)
+        millis += resources_millis(&agent->allocated, name);
+    return (double)millis / 1000;
+}
+
+/* Mesos's three. */
+#define RESOURCES(ON) ON(cpus) ON(disk) ON(mem)
+#define PULL_RESOURCE(name)                                                                        \
+    static double pull_##name##_total(struct process *self)                                        \
+    {                                                                                              \
+        return total_of(self, #name);                                                              \
+    }                                                                                              \
+    static double pull_##name##_given(struct process *self)                                        \
+    {                                                                                              \
+        return given_of(self, #name);                                                              \
+    }
+RESOURCES(PULL_RESOURCE)
+
+#define RESOURCE_ROWS(name)                                                                        \
+    { "allocator/mesos/resources/" #name "/total", pull_##name##_total },                          \
+    { "allocator/mesos/resources/" #name "/offered_or_allocated", pull_##name##_given },
+
+static const struct metrics_pull gauges[] = {
+    { "allocator/event_queue_dispatches", pull_dispatches }, /* the older name */
+    { "allocator/mesos/event_queue_dispatches", pull_dispatches },
+    RESOURCES(RESOURCE_ROWS)
+    { NULL, NULL },
+};
+
 static void allocator_initialize(struct allocator *a)
 {
-    (void)a;
+    metrics_pull(&a->process, gauges);
 }
 
 static void allocator_exited(struct allocator *a, const struct pid *peer)
@@ -208,6 +258,7 @@ static void ask_for_run(struct allocator *a)
     if (a->run_asked)
         return;
     a->run_asked = true;
+    a->run_asked_at = metrics_timer_begin(a->run_latency);
     dispatch(&a->pid, run);
 }
 
@@ -322,6 +373,7 @@ static void run(struct allocator *a, struct nothing *unused)
 
     (void)unused;
     a->run_asked = false;
+    metrics_timer_end(a->run_latency, a->run_asked_at);
     counter_add(a->runs, 1);
     for (size_t i = 0; i < n; i++)
         if (allocation_run_agent(&a->state, candidates[i], give, &portions))

@@ -33,12 +33,14 @@ static Pb__Resource **make_resources(struct resources r, struct arena *arena, si
 
 /* ---- agents ---- */
 
-/* Mesos shows its resources in the newer form, which says nothing of "*". */
+/* Mesos shows its resources in the newer form, which says nothing of "*", and as v0 does
+ * whether it checkpoints. */
 static Pb__AgentInfo *make_agent_info(const struct message *from, struct arena *arena)
 {
     Pb__AgentInfo *info = arena_dup(arena, from->body, sizeof *info);
     struct resources r;
 
+    info->has_checkpoint = true;
     if (resources_from_protobuf(info->resources, info->n_resources, &r, NULL) < 0)
         return info;
     info->resources =
@@ -47,8 +49,8 @@ static Pb__AgentInfo *make_agent_info(const struct message *from, struct arena *
     return info;
 }
 
-static PbMaster__Response__GetAgents__Agent *make_agent(const struct agent_record *a,
-                                                        struct arena *arena)
+PbMaster__Response__GetAgents__Agent *master_answers_agent(const struct agent_record *a,
+                                                           struct arena *arena)
 {
     NEW(arena, PbMaster__Response__GetAgents__Agent, pb_master__response__get_agents__agent__init,
         agent);
@@ -76,7 +78,7 @@ PbMaster__Response__GetAgents *master_answers_agents(const struct master *m, str
 
     all->agents = arena_alloc(arena, HASH_COUNT(m->agents) * sizeof *all->agents);
     for (struct agent_record *a = m->agents; a; a = a->hh.next)
-        all->agents[all->n_agents++] = make_agent(a, arena);
+        all->agents[all->n_agents++] = master_answers_agent(a, arena);
     all->recovered_agents = arena_alloc(arena, HASH_COUNT(m->known) * sizeof *all->agents);
     for (struct known_agent *k = m->known; k; k = k->hh.next)
         if (k->state == REGISTRY_ADMITTED && k->info)
@@ -87,7 +89,7 @@ PbMaster__Response__GetAgents *master_answers_agents(const struct master *m, str
 
 /* ---- tasks ---- */
 
-static Pb__Task *make_task(const struct task_record *t, struct arena *arena)
+Pb__Task *master_answers_task(const struct task_record *t, struct arena *arena)
 {
     Pb__Task *task = arena_dup(arena, t->info->body, sizeof *task);
 
@@ -122,11 +124,11 @@ static void add_tasks(PbMaster__Response__GetTasks *all, const struct framework_
                       struct arena *arena)
 {
     for (struct task_record *t = f->tasks; t; t = t->hh.next)
-        all->tasks[all->n_tasks++] = make_task(t, arena);
+        all->tasks[all->n_tasks++] = master_answers_task(t, arena);
     list_each (t, &f->unreachable_tasks, struct task_record, link)
-        all->unreachable_tasks[all->n_unreachable_tasks++] = make_task(t, arena);
+        all->unreachable_tasks[all->n_unreachable_tasks++] = master_answers_task(t, arena);
     list_each (t, &f->completed_tasks, struct task_record, link)
-        all->completed_tasks[all->n_completed_tasks++] = make_task(t, arena);
+        all->completed_tasks[all->n_completed_tasks++] = master_answers_task(t, arena);
 }
 
 PbMaster__Response__GetTasks *master_answers_tasks(const struct master *m, struct arena *arena)
@@ -208,8 +210,8 @@ static void add_offers(PbMaster__Response__GetFrameworks__Framework *framework,
         make_resources(offered, arena, &framework->n_offered_resources);
 }
 
-static PbMaster__Response__GetFrameworks__Framework *
-make_framework(const struct framework_record *f, struct arena *arena)
+PbMaster__Response__GetFrameworks__Framework *
+master_answers_framework(const struct framework_record *f, struct arena *arena)
 {
     NEW(arena, PbMaster__Response__GetFrameworks__Framework,
         pb_master__response__get_frameworks__framework__init, framework);
@@ -235,11 +237,12 @@ PbMaster__Response__GetFrameworks *master_answers_frameworks(const struct master
 
     all->frameworks = arena_alloc(arena, HASH_COUNT(m->frameworks) * sizeof *all->frameworks);
     for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
-        all->frameworks[all->n_frameworks++] = make_framework(f, arena);
+        all->frameworks[all->n_frameworks++] = master_answers_framework(f, arena);
     all->completed_frameworks =
         arena_alloc(arena, m->n_completed_frameworks * sizeof *all->frameworks);
     list_each (f, &m->completed_frameworks, struct framework_record, link)
-        all->completed_frameworks[all->n_completed_frameworks++] = make_framework(f, arena);
+        all->completed_frameworks[all->n_completed_frameworks++] =
+            master_answers_framework(f, arena);
     return all;
 }
 
@@ -301,4 +304,17 @@ PbMaster__Response__GetRoles *master_answers_roles(const struct master *m, struc
         all->roles[all->n_roles++] = make_role(use, arena);
     master_roles_release(&roles);
     return all;
+}
+
+/* ---- all of it ---- */
+
+PbMaster__Response__GetState *master_answers_state(const struct master *m, struct arena *arena)
+{
+    NEW(arena, PbMaster__Response__GetState, pb_master__response__get_state__init, state);
+
+    state->get_tasks = master_answers_tasks(m, arena);
+    state->get_executors = master_answers_executors(m, arena);
+    state->get_frameworks = master_answers_frameworks(m, arena);
+    state->get_agents = master_answers_agents(m, arena);
+    return state;
 }

@@ -4,44 +4,57 @@
  *   master_tasks.c     /tasks
  *   master_summary.c   /state-summary
  *   master_roles.c     /roles
- *   master_operator.c  /api/v1
+ *   master_operator.c  /api/v1, with master_events.c for SUBSCRIBE
+ *   master_files.c     /files
  */
 #include <string.h>
 
 #include "base/json_writer.h"
+#include "master/http/leading.h"
 #include "master/http/master_operator.h"
 #include "master/http/master_state.h"
 #include "master/master_private.h"
 
 /* clang-format off */
 #define ENDPOINTS(AT)                                                                              \
-    AT("/flags", serve_flags, "The master's flags.\nA JSON object of texts.")                      \
+    AT("/flags", serve_flags, "The master's flags.\nA JSON object of texts.",                      \
+       MASTER_REALM_READONLY)                                                                      \
     AT("/health", serve_health,                                                                    \
        "Whether the master answers.\n200 with an empty body while it does.")                       \
     AT("/redirect", serve_redirect,                                                                \
-       "The leading master.\n307 with its address as Location.")                                   \
+       "The leading master.\n307 with its address as Location.")
+
+#define LEADERS_ENDPOINTS(AT)                                                                      \
     AT("/teardown", serve_teardown,                                                                \
-       "Ends a framework with all its tasks.\nPOST a form with frameworkId=.")                     \
+       "Ends a framework with all its tasks.\nPOST a form with frameworkId=.",                     \
+       MASTER_REALM_READWRITE)                                                                     \
     AT("/weights", serve_weights,                                                                  \
-       "The weights of roles.\nNone can be set yet: an empty JSON array.")                         \
+       "The weights of roles.\nNone can be set yet: an empty JSON array.",                         \
+       MASTER_REALM_READWRITE)                                                                     \
     AT("/quota", serve_quota,                                                                      \
-       "The quota of roles.\nNone can be set yet: an empty JSON object.")                          \
+       "The quota of roles.\nNone can be set yet: an empty JSON object.",                          \
+       MASTER_REALM_READWRITE)                                                                     \
     AT("/maintenance/schedule", serve_schedule,                                                    \
-       "The maintenance schedule.\nNone can be set yet: an empty JSON object.")                    \
+       "The maintenance schedule.\nNone can be set yet: an empty JSON object.",                    \
+       MASTER_REALM_READWRITE)                                                                     \
     AT("/maintenance/status", serve_status,                                                        \
-       "Machines in maintenance.\nThere are none yet: an empty JSON object.")
+       "Machines in maintenance.\nThere are none yet: an empty JSON object.",                      \
+       MASTER_REALM_READWRITE)
 /* clang-format on */
 
 ROUTES(master, master_routes, ENDPOINTS);
+LEADING_ROUTES(leaders_routes, LEADERS_ENDPOINTS);
 
 void master_http_init(struct master *m)
 {
     process_route(&m->process, master_routes);
+    process_route(&m->process, leaders_routes);
     master_state_init(m);
     master_tasks_init(m);
     master_summary_init(m);
     master_roles_init(m);
     master_operator_init(m);
+    master_files_init(m);
 }
 
 static void serve_flags(struct master *m, struct http_request *r)
@@ -65,7 +78,6 @@ static void serve_health(struct master *m UNUSED, struct http_request *r)
     http_answer(r, 200, NULL, NULL, 0);
 }
 
-/* This master leads: there is no other. */
 static void serve_redirect(struct master *m, struct http_request *r)
 {
     CLEANUP(buffer_release) struct buffer location = BUFFER_INIT;
@@ -74,7 +86,8 @@ static void serve_redirect(struct master *m, struct http_request *r)
         http_answer_error(r, 404, NULL);
         return;
     }
-    buffer_printf(&location, "//%s:%u", m->hostname->bytes, (unsigned)m->info->port);
+    if (!leading_address(m, r, &location))
+        return;
     http_answer_header(r, "Location", buffer_data(&location));
     http_answer(r, 307, NULL, NULL, 0);
 }
@@ -96,7 +109,7 @@ static void serve_teardown(struct master *m, struct http_request *r)
         http_answer_error(r, 400, "No framework found with specified ID");
         return;
     }
-    frameworks_remove(m, f, "torn down by an operator");
+    framework_records_remove(m, f, "torn down by an operator");
     http_answer(r, 200, NULL, NULL, 0);
 }
 

@@ -4,10 +4,10 @@
  */
 #include "master/http/master_json.h"
 
-#include "base/json_writer.h"
+#include "base/json_rope.h"
 #include "mesos/attributes.h"
 #include "mesos/framework_info.h"
-#include "mesos/json_protobuf.h"
+#include "mesos/mesos_json.h"
 #include "mesos/task_state.h"
 
 void master_json_put_time(struct json_writer *w, const char *key, struct instant t)
@@ -139,11 +139,11 @@ static void write_status(struct json_writer *w, const Pb__TaskStatus *status)
     json_begin_object(w);
     json_put_string(w, "state", task_state_name(status->state));
     json_put_double(w, "timestamp", status->timestamp);
-    json_protobuf_put(w, &status->base, "labels");
-    json_protobuf_put(w, &status->base, "container_status");
+    mesos_json_put(w, &status->base, "labels");
+    mesos_json_put_container_status(w, status);
     if (status->has_healthy)
         json_put_bool(w, "healthy", status->healthy);
-    json_protobuf_put(w, &status->base, "check_status");
+    mesos_json_put(w, &status->base, "check_status");
     json_end_object(w);
 }
 
@@ -177,11 +177,25 @@ void master_json_task(struct json_writer *w, const struct task_record *t)
     json_end_array(w);
     if (task->user)
         json_put_string(w, "user", task->user);
-    json_protobuf_put(w, &task->base, "labels");
-    json_protobuf_put(w, &task->base, "discovery");
-    json_protobuf_put(w, &task->base, "container");
-    json_protobuf_put(w, &task->base, "health_check");
+    mesos_json_put(w, &task->base, "labels");
+    mesos_json_put(w, &task->base, "discovery");
+    mesos_json_put(w, &task->base, "container");
+    mesos_json_put(w, &task->base, "health_check");
     json_end_object(w);
+}
+
+/* Written once for each change, however often it is asked for. */
+static void splice_task(struct json_rope *rope, struct task_record *t)
+{
+    if (!t->json) {
+        CLEANUP(buffer_release) struct buffer json = BUFFER_INIT;
+        struct json_writer w;
+
+        json_writer_init(&w, &json);
+        master_json_task(&w, t);
+        t->json = json_rope_piece_create(&json);
+    }
+    json_rope_splice(rope, t->json);
 }
 
 static void write_executor(struct json_writer *w, const struct executor_record *e)
@@ -194,10 +208,10 @@ static void write_executor(struct json_writer *w, const struct executor_record *
     json_put_string(w, "framework_id", framework_id_text(&e->framework->id));
     json_put_string(w, "slave_id", agent_id_text(&e->agent->id));
     put_resources(w, "resources", &e->resources);
-    json_protobuf_put(w, &info->base, "command");
-    json_protobuf_put(w, &info->base, "container");
-    json_protobuf_put(w, &info->base, "labels");
-    json_protobuf_put(w, &info->base, "type");
+    mesos_json_put(w, &info->base, "command");
+    mesos_json_put(w, &info->base, "container");
+    mesos_json_put(w, &info->base, "labels");
+    mesos_json_put(w, &info->base, "type");
     json_put_string(w, "source", info->source ? info->source : "");
     json_end_object(w);
 }
@@ -276,6 +290,9 @@ static void write_framework_rest(struct json_writer *w, const struct framework_r
     json_put_string(w, "user", info->user);
     json_put_double(w, "failover_timeout", info->failover_timeout);
     json_put_bool(w, "checkpoint", info->checkpoint);
+    json_key(w, "offer_constraints"); /* none are in force: offers are not filtered by them */
+    json_begin_object(w);
+    json_end_object(w);
     master_json_put_time(w, "registered_time", f->registered);
     master_json_put_time(w, "unregistered_time", f->unregistered);
     put_time_if_set(w, "reregistered_time", f->reregistered);
@@ -283,30 +300,31 @@ static void write_framework_rest(struct json_writer *w, const struct framework_r
         json_put_string(w, "principal", info->principal);
     put_resources(w, "resources", &all);
     write_roles(w, info);
-    json_protobuf_put(w, &info->base, "labels");
+    mesos_json_put(w, &info->base, "labels");
     resources_release(&all);
 }
 
-static void write_task_list(struct json_writer *w, const char *key, const struct list *tasks)
+static void write_task_list(struct json_rope *rope, const char *key, const struct list *tasks)
 {
-    json_key(w, key);
-    json_begin_array(w);
+    json_key(&rope->writer, key);
+    json_begin_array(&rope->writer);
     list_each (t, tasks, struct task_record, link)
-        master_json_task(w, t);
-    json_end_array(w);
+        splice_task(rope, t);
+    json_end_array(&rope->writer);
 }
 
-static void write_framework_lists(struct json_writer *w, const struct framework_record *f)
+static void write_framework_lists(struct json_rope *rope, const struct framework_record *f)
 {
+    struct json_writer *w = &rope->writer;
     struct task_record *t, *next;
 
     json_key(w, "tasks");
     json_begin_array(w);
     HASH_ITER (hh, f->tasks, t, next)
-        master_json_task(w, t);
+        splice_task(rope, t);
     json_end_array(w);
-    write_task_list(w, "unreachable_tasks", &f->unreachable_tasks);
-    write_task_list(w, "completed_tasks", &f->completed_tasks);
+    write_task_list(rope, "unreachable_tasks", &f->unreachable_tasks);
+    write_task_list(rope, "completed_tasks", &f->completed_tasks);
     json_key(w, "offers");
     json_begin_array(w);
     list_each (o, &f->offers, struct offer, framework_link)
@@ -319,11 +337,13 @@ static void write_framework_lists(struct json_writer *w, const struct framework_
     json_end_array(w);
 }
 
-void master_json_framework(struct json_writer *w, const struct framework_record *f)
+void master_json_framework(struct json_rope *rope, const struct framework_record *f)
 {
+    struct json_writer *w = &rope->writer;
+
     json_begin_object(w);
     master_json_framework_summary(w, f);
     write_framework_rest(w, f);
-    write_framework_lists(w, f);
+    write_framework_lists(rope, f);
     json_end_object(w);
 }

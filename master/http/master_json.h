@@ -7,6 +7,7 @@
 
 #include "master/master_private.h"
 
+struct json_rope;
 struct json_writer;
 
 void master_json_put_time(struct json_writer *w, const char *key, struct instant t);
@@ -22,7 +23,7 @@ void master_json_task(struct json_writer *w, const struct task_record *t);
 
 /* Keys: what /state-summary says of one, too. */
 void master_json_framework_summary(struct json_writer *w, const struct framework_record *f);
-void master_json_framework(struct json_writer *w, const struct framework_record *f);
+void master_json_framework(struct json_rope *rope, const struct framework_record *f);
 /* The sum of a framework's offers; the caller's. */
 struct resources master_json_offered(const struct list *offers_of_framework);
 

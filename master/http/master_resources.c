@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/json_writer.h"
-#include "mesos/json_protobuf.h"
+#include "mesos/mesos_json.h"
 
 struct resources master_resources_used(const struct agent_record *a)
 {
@@ -41,7 +41,7 @@ static void put_list(struct json_writer *w, const char *key, struct resources r)
     json_key(w, key);
     json_begin_array(w);
     for (size_t i = 0; i < n; i++)
-        json_protobuf_write(w, &v[i]->base);
+        mesos_json_write(w, &v[i]->base);
     json_end_array(w);
     resources_release(&r);
 }

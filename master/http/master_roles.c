@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json_writer.h"
+#include "master/http/leading.h"
 #include "master/http/master_state.h"
 #include "mesos/framework_info.h"
 #include "mesos/quantities.h"
@@ -11,9 +12,10 @@
 #define ENDPOINTS(AT)                                                                              \
     AT("/roles", serve_roles,                                                                      \
        "The roles that are in use.\n"                                                              \
-       "Each with its weight, quota, resources and frameworks.")
+       "Each with its weight, quota, resources and frameworks.",                                   \
+       MASTER_REALM_READONLY)
 
-ROUTES(master, roles_routes, ENDPOINTS);
+LEADING_ROUTES(roles_routes, ENDPOINTS);
 
 void master_roles_init(struct master *m)
 {

@@ -8,22 +8,28 @@
 
 #include "base/flags.h"
 #include "base/json_writer.h"
+#include "master/http/json_answer.h"
+#include "master/http/leading.h"
 #include "master/http/master_json.h"
 #include "master/http/master_resources.h"
 #include "master/master_version.h"
+#include "process/build_info.h"
 
 #define ENDPOINTS(AT)                                                                              \
     AT("/state", serve_state,                                                                      \
        "All that the master knows of agents, frameworks and tasks.\n"                              \
-       "A JSON object. It is large in a large cluster: do not poll it often.")                     \
+       "A JSON object. It is large in a large cluster: do not poll it often.",                     \
+       MASTER_REALM_READONLY)                                                                      \
     AT("/slaves", serve_slaves,                                                                    \
        "The agents, with their resources in full.\n"                                               \
-       "?slave_id= only this one.")                                                                \
+       "?slave_id= only this one.",                                                                \
+       MASTER_REALM_READONLY)                                                                      \
     AT("/frameworks", serve_frameworks,                                                            \
        "The frameworks with their tasks, also those that have ended.\n"                            \
-       "?framework_id= only this one.")
+       "?framework_id= only this one.",                                                            \
+       MASTER_REALM_READONLY)
 
-ROUTES(master, state_routes, ENDPOINTS);
+LEADING_ROUTES(state_routes, ENDPOINTS);
 
 void master_state_init(struct master *m)
 {
@@ -67,8 +73,11 @@ static void write_counts(struct json_writer *w, const struct master *m)
 static void write_master(struct json_writer *w, const struct master *m)
 {
     json_put_string(w, "version", MASTER_API_VERSION);
+    json_put_string(w, "build_date", BUILD_INFO_DATE);
+    json_put_double(w, "build_time", BUILD_INFO_TIME);
+    json_put_string(w, "build_user", BUILD_INFO_USER);
     master_json_put_time(w, "start_time", m->started);
-    master_json_put_time(w, "elected_time", m->started);
+    master_json_put_time(w, "elected_time", m->elected);
     json_put_string(w, "id", m->id->bytes);
     json_put_string(w, "pid", m->info->pid);
     json_put_string(w, "hostname", m->hostname->bytes);
@@ -128,19 +137,21 @@ static void write_nothing(struct json_writer *w, const char *key)
     json_end_array(w);
 }
 
-static void write_frameworks(struct json_writer *w, const struct master *m, const char *wanted)
+static void write_frameworks(struct json_rope *rope, const struct master *m, const char *wanted)
 {
+    struct json_writer *w = &rope->writer;
+
     json_key(w, "frameworks");
     json_begin_array(w);
     for (struct framework_record *f = m->frameworks; f; f = f->hh.next)
         if (is_wanted(wanted, framework_id_text(&f->id)))
-            master_json_framework(w, f);
+            master_json_framework(rope, f);
     json_end_array(w);
     json_key(w, "completed_frameworks");
     json_begin_array(w);
     list_each (f, &m->completed_frameworks, struct framework_record, link)
         if (is_wanted(wanted, framework_id_text(&f->id)))
-            master_json_framework(w, f);
+            master_json_framework(rope, f);
     json_end_array(w);
     write_nothing(w, "unregistered_frameworks");
 }
@@ -149,43 +160,37 @@ static void write_frameworks(struct json_writer *w, const struct master *m, cons
 
 static void serve_state(struct master *m, struct http_request *r)
 {
-    struct buffer out = BUFFER_INIT;
-    struct json_writer w;
+    struct json_answer *a = json_answer_begin(r);
+    struct json_writer *w = &a->rope.writer;
 
-    json_writer_init(&w, &out);
-    json_begin_object(&w);
-    write_master(&w, m);
-    write_counts(&w, m);
-    write_agents(&w, m, NULL, false);
-    write_frameworks(&w, m, NULL);
-    write_nothing(&w, "orphan_tasks");
-    json_end_object(&w);
-    http_answer_json(r, &out);
-    buffer_release(&out);
+    json_begin_object(w);
+    write_master(w, m);
+    write_counts(w, m);
+    write_agents(w, m, NULL, false);
+    write_frameworks(&a->rope, m, NULL);
+    write_nothing(w, "orphan_tasks");
+    json_end_object(w);
+    json_answer_send(m->runtime, a);
 }
 
 static void serve_slaves(struct master *m, struct http_request *r)
 {
-    struct buffer out = BUFFER_INIT;
-    struct json_writer w;
+    struct json_answer *a = json_answer_begin(r);
+    struct json_writer *w = &a->rope.writer;
 
-    json_writer_init(&w, &out);
-    json_begin_object(&w);
-    write_agents(&w, m, http_request_query(r, "slave_id"), true);
-    json_end_object(&w);
-    http_answer_json(r, &out);
-    buffer_release(&out);
+    json_begin_object(w);
+    write_agents(w, m, http_request_query(r, "slave_id"), true);
+    json_end_object(w);
+    json_answer_send(m->runtime, a);
 }
 
 static void serve_frameworks(struct master *m, struct http_request *r)
 {
-    struct buffer out = BUFFER_INIT;
-    struct json_writer w;
+    struct json_answer *a = json_answer_begin(r);
+    struct json_writer *w = &a->rope.writer;
 
-    json_writer_init(&w, &out);
-    json_begin_object(&w);
-    write_frameworks(&w, m, http_request_query(r, "framework_id"));
-    json_end_object(&w);
-    http_answer_json(r, &out);
-    buffer_release(&out);
+    json_begin_object(w);
+    write_frameworks(&a->rope, m, http_request_query(r, "framework_id"));
+    json_end_object(w);
+    json_answer_send(m->runtime, a);
 }

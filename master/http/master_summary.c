@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/json_writer.h"
+#include "master/http/leading.h"
 #include "master/http/master_json.h"
 #include "master/http/master_state.h"
 #include "mesos/task_state.h"
@@ -13,9 +14,10 @@
 #define ENDPOINTS(AT)                                                                              \
     AT("/state-summary", serve_summary,                                                            \
        "Agents and frameworks, with their tasks counted by state.\n"                               \
-       "Much smaller than /state.")
+       "Much smaller than /state.",                                                                \
+       MASTER_REALM_READONLY)
 
-ROUTES(master, summary_routes, ENDPOINTS);
+LEADING_ROUTES(summary_routes, ENDPOINTS);
 
 void master_summary_init(struct master *m)
 {

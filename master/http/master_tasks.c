@@ -4,6 +4,7 @@
 
 #include "base/json_writer.h"
 #include "base/memory.h"
+#include "master/http/leading.h"
 #include "master/http/master_json.h"
 #include "master/http/master_state.h"
 
@@ -12,9 +13,10 @@ enum { PAGE = 100 };
 #define ENDPOINTS(AT)                                                                              \
     AT("/tasks", serve_tasks,                                                                      \
        "Tasks, the newest first.\n"                                                                \
-       "?limit= (100), offset= (0), order=asc|des (des), framework_id=, task_id=.")
+       "?limit= (100), offset= (0), order=asc|des (des), framework_id=, task_id=.",                \
+       MASTER_REALM_READONLY)
 
-ROUTES(master, tasks_routes, ENDPOINTS);
+LEADING_ROUTES(tasks_routes, ENDPOINTS);
 
 void master_tasks_init(struct master *m)
 {

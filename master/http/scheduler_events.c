@@ -4,19 +4,17 @@
  * ResourceOffersMessage                              -> OFFERS, without the agents' PIDs
  * RescindResourceOfferMessage                        -> RESCIND
  * StatusUpdateMessage                                -> UPDATE
+ * UpdateOperationStatusMessage                       -> UPDATE_OPERATION_STATUS
  * ExecutorToFrameworkMessage                         -> MESSAGE
  * LostSlaveMessage, ExitedExecutorMessage            -> FAILURE
  * FrameworkErrorMessage                              -> ERROR
  */
 #include "master/http/scheduler_events.h"
 
-#include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/instant.h"
-#include "base/json_writer.h"
-#include "mesos/json_protobuf.h"
-#include "mesos/recordio.h"
-#include "process/proto.h"
+#include "base/log.h"
+#include "mesos/event_stream.h"
 #include "proto/messages.pb-c.h"
 #include "proto/scheduler.pb-c.h"
 
@@ -27,6 +25,7 @@ struct draft {
     PbSchedulerV1__Event__Offers offers;
     PbSchedulerV1__Event__Rescind rescind;
     PbSchedulerV1__Event__Update update;
+    PbSchedulerV1__Event__UpdateOperationStatus update_operation_status;
     PbSchedulerV1__Event__Message message;
     PbSchedulerV1__Event__Failure failure;
     PbSchedulerV1__Event__Error error;
@@ -89,6 +88,12 @@ static void from_update(struct draft *d, const Pb__StatusUpdateMessage *msg)
     d->status.uuid = update->uuid;
 }
 
+static void from_operation(struct draft *d, const Pb__UpdateOperationStatusMessage *msg)
+{
+    BECOME(d, UPDATE_OPERATION_STATUS, update_operation_status, UPDATE_OPERATION_STATUS);
+    d->update_operation_status.status = msg->status;
+}
+
 static void from_executor(struct draft *d, const Pb__ExecutorToFrameworkMessage *msg)
 {
     BECOME(d, MESSAGE, message, MESSAGE);
@@ -124,6 +129,7 @@ static void from_error(struct draft *d, const Pb__FrameworkErrorMessage *msg)
     ON(pb__resource_offers_message, Pb__ResourceOffersMessage, from_offers)                        \
     ON(pb__rescind_resource_offer_message, Pb__RescindResourceOfferMessage, from_rescind)          \
     ON(pb__status_update_message, Pb__StatusUpdateMessage, from_update)                            \
+    ON(pb__update_operation_status_message, Pb__UpdateOperationStatusMessage, from_operation)      \
     ON(pb__executor_to_framework_message, Pb__ExecutorToFrameworkMessage, from_executor)           \
     ON(pb__lost_slave_message, Pb__LostSlaveMessage, from_lost)                                    \
     ON(pb__exited_executor_message, Pb__ExitedExecutorMessage, from_exited)                        \
@@ -143,24 +149,18 @@ static const struct {
     void (*draft)(struct draft *d, const ProtobufCMessage *msg);
 } classics[] = { CLASSICS(CLASSIC_ROW) };
 
-static void format_event(const PbSchedulerV1__Event *event, enum scheduler_format format,
-                         struct buffer *out)
+/* The first of the heartbeats comes at once. */
+static void begin_heartbeats(struct event_stream *s)
 {
-    size_t mark = recordio_begin(out);
+    PbSchedulerV1__Event event = PB_SCHEDULER_V1__EVENT__INIT;
 
-    if (format == SCHEDULER_JSON) {
-        struct json_writer w;
-
-        json_writer_init(&w, out);
-        json_protobuf_write(&w, &event->base);
-    } else {
-        proto_pack(&event->base, out);
-    }
-    recordio_end(out, mark);
+    event.has_type = true;
+    event.type = PB_SCHEDULER_V1__EVENT__TYPE__HEARTBEAT;
+    event_stream_send(s, &event.base);
+    event_stream_beat(s, SCHEDULER_HEARTBEAT, &event.base);
 }
 
-bool scheduler_events_format(const ProtobufCMessage *msg, enum scheduler_format format,
-                             struct buffer *out)
+void scheduler_events_send(struct event_stream *s, const ProtobufCMessage *msg)
 {
     struct draft d;
 
@@ -168,17 +168,10 @@ bool scheduler_events_format(const ProtobufCMessage *msg, enum scheduler_format 
     for (size_t i = 0; i < ARRAY_SIZE(classics); i++)
         if (classics[i].type == msg->descriptor) {
             classics[i].draft(&d, msg);
-            format_event(&d.event, format, out);
-            return true;
+            event_stream_send(s, &d.event.base);
+            if (d.event.subscribed)
+                begin_heartbeats(s);
+            return;
         }
-    return false;
-}
-
-void scheduler_events_heartbeat(enum scheduler_format format, struct buffer *out)
-{
-    PbSchedulerV1__Event event = PB_SCHEDULER_V1__EVENT__INIT;
-
-    event.has_type = true;
-    event.type = PB_SCHEDULER_V1__EVENT__TYPE__HEARTBEAT;
-    format_event(&event, format, out);
+    log_warning("%s has no event for an HTTP scheduler: dropped", msg->descriptor->name);
 }

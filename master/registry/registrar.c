@@ -28,9 +28,9 @@ struct registrar {
     struct pid pid;                  /* of the process, for those outside */
     struct registry *registry;
     struct registered *agents;       /* by id, in the order of admission */
-    struct gauge *queued;
-    struct metrics_timer *store_time;
-    double n_queued;
+    struct gauge *queued, *size;
+    struct metrics_timer *store_time, *fetch_time;
+    double n_queued, bytes;          /* bytes: of all that is remembered */
 };
 
 FUTURE_TYPE_DEFINE(registrar_changed, bool, NULL);
@@ -81,7 +81,9 @@ struct registrar *registrar_create(struct runtime *rt, struct registry *registry
 
     r->registry = registry;
     r->queued = metrics_gauge(rt, "registrar/queued_operations");
+    r->size = metrics_gauge(rt, "registrar/registry_size_bytes");
     r->store_time = metrics_timer(rt, "registrar/state_store", DAYS(1));
+    r->fetch_time = metrics_timer(rt, "registrar/state_fetch", DAYS(1));
     if (process_spawn(rt, &r->process, &registrar_class, NULL, &r->pid, err) < 0) {
         registry->ops->destroy(registry);
         mem_free(r);
@@ -134,6 +136,17 @@ static struct registered *find(struct registrar *r, const struct agent_id *id)
     return a;
 }
 
+/* What there is of an agent, or was (sign -1). */
+static void count_bytes(struct registrar *r, const struct registry_agent *agent, int sign)
+{
+    size_t n = agent->id.text->length;
+
+    if (agent->info)
+        n += protobuf_c_message_get_packed_size(agent->info->body);
+    r->bytes += sign * (double)n;
+    gauge_set(r->size, r->bytes);
+}
+
 static struct registered *add(struct registrar *r, const struct agent_id *id)
 {
     struct registered *a = mem_alloc(sizeof *a);
@@ -151,6 +164,7 @@ static int see(void *arg, const struct registry_agent *agent)
     a->agent.since = agent->since;
     if (agent->info)
         a->agent.info = message_ref(agent->info);
+    count_bytes(arg, &a->agent, 1);
     return 0;
 }
 
@@ -173,11 +187,13 @@ static struct registry_snapshot snapshot(struct registrar *r)
 
 static struct future *recover(struct registrar *r, struct nothing *unused)
 {
+    struct instant begun = metrics_timer_begin(r->fetch_time);
     struct error err;
 
     (void)unused;
     if (r->registry->ops->load(r->registry, see, r, &err) < 0)
         return future_failed_with(&registry_snapshot_type, &err);
+    metrics_timer_end(r->fetch_time, begun);
     return registry_snapshot_ready(snapshot(r));
 }
 
@@ -228,7 +244,9 @@ static struct future *change(struct registrar *r, struct change_args *args)
     if (a && a->agent.state == REGISTRY_GONE && args->state != REGISTRY_GONE)
         return future_failed(&registrar_changed_type, EPERM, "agent %s has been marked gone",
                              agent_id_text(&args->id));
-    if (!a)
+    if (a)
+        count_bytes(r, &a->agent, -1);
+    else
         a = add(r, &args->id);
     if (changed)
         a->agent.since = runtime_wall(r->process.runtime);
@@ -237,6 +255,7 @@ static struct future *change(struct registrar *r, struct change_args *args)
         message_unref(a->agent.info);
         a->agent.info = args->info ? message_ref(args->info) : NULL;
     }
+    count_bytes(r, &a->agent, 1);
     return follow(r, r->registry->ops->put(r->registry, &a->agent), changed);
 }
 
@@ -246,6 +265,7 @@ static struct future *forget(struct registrar *r, struct change_args *args)
     bool changed = a != NULL;
 
     if (a) {
+        count_bytes(r, &a->agent, -1);
         HASH_DEL(r->agents, a);
         agent_release(&a->agent);
         mem_free(a);
