@@ -42,8 +42,7 @@ START_TEST(an_agent_registers_says_what_it_has_and_answers_pings)
     ck_assert_str_eq(r->slave->resources[0]->role, "*");
     ck_assert_str_eq(r->slave->attributes[0]->name, "rack");
     ck_assert_ptr_null(r->slave->id);
-    ck_assert_uint_eq(r->slave->base.n_unknown_fields, 1);
-    ck_assert_uint_eq(r->slave->base.unknown_fields[0].tag, 7);
+    ck_assert(r->slave->has_checkpoint && r->slave->checkpoint);
     ck_assert_uint_eq(r->resource_version_uuid->value.len, 16);
     ping.connected = 1;
     place_send(&p, &ping.base);

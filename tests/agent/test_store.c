@@ -94,11 +94,13 @@ static struct future *put_framework(struct store_place *p, const char *pid)
     return store_put_framework(p->store, &info, pid);
 }
 
-static struct future *put_task(struct store_place *p, const char *id, bool with_run)
+static struct future *put_task_of(struct store_place *p, const char *id, bool with_run,
+                                  const char *group)
 {
     Pb__ExecutorInfo info = PB__EXECUTOR_INFO__INIT;
     Pb__ExecutorID executor = PB__EXECUTOR_ID__INIT;
-    Pb__TaskInfo task = PB__TASK_INFO__INIT;
+    Pb__TaskInfo task = PB__TASK_INFO__INIT, *one = &task;
+    struct store_tasks tasks = { 1, &one, group };
     Pb__TaskID task_id = PB__TASK_ID__INIT;
     Pb__AgentID agent = PB__AGENT_ID__INIT;
     Pb__FrameworkID framework_id;
@@ -113,8 +115,13 @@ static struct future *put_task(struct store_place *p, const char *id, bool with_
     task.name = id;
     task.task_id = &task_id;
     task.agent_id = &agent;
-    return with_run ? store_put_intent(p->store, &framework, "s@1.2.3.4:5", &run, &task)
-                    : store_put_task(p->store, p->framework, p->run, &task);
+    return with_run ? store_put_intent(p->store, &framework, "s@1.2.3.4:5", &run, &tasks)
+                    : store_put_tasks(p->store, p->framework, p->run, &tasks);
+}
+
+static struct future *put_task(struct store_place *p, const char *id, bool with_run)
+{
+    return put_task_of(p, id, with_run, NULL);
 }
 
 static struct future *put_update(struct store_place *p, const char *task, const char *uuid,
@@ -160,9 +167,10 @@ static int see_run(void *arg, const struct store_run *run, struct error *err UNU
 }
 
 static int see_task(void *arg, struct container_id run, const Pb__TaskInfo *task,
-                    struct error *err UNUSED)
+                    const char *group, struct error *err UNUSED)
 {
-    buffer_printf(arg, "task:%s:%s ", run.text->bytes, task->task_id->value);
+    buffer_printf(arg, "task:%s:%s%s%s ", run.text->bytes, task->task_id->value, group ? ":" : "",
+                  group ? group : "");
     return 0;
 }
 
@@ -278,6 +286,22 @@ START_TEST(a_run_is_remembered_once)
 }
 END_TEST
 
+START_TEST(a_group_is_known_by_its_name_and_goes_with_its_tasks)
+{
+    struct store_place p;
+
+    start(&p);
+    check_stored(&p, put_task_of(&p, "t1", true, "g"));
+    check_stored(&p, put_task(&p, "t2", false));
+    check_content(&p, "framework:f:s@1.2.3.4:5 run:run-1:f:e:0:/sandbox:boot: "
+                      "task:run-1:t1:g task:run-1:t2 ");
+    check_stored(&p, store_remove_run(p.store, p.run));
+    check_stored(&p, put_task(&p, "t1", true));
+    check_content(&p, "framework:f:s@1.2.3.4:5 run:run-1:f:e:0:/sandbox:boot: task:run-1:t1 ");
+    stop(&p);
+}
+END_TEST
+
 START_TEST(a_run_takes_the_place_of_an_earlier_one_that_could_not_be_removed)
 {
     struct store_place p;
@@ -359,6 +383,7 @@ END_TEST
 UNIT(store, an_empty_store_has_nothing, what_was_put_comes_back_in_its_order,
      an_acknowledged_update_is_known_as_such, a_framework_that_moved_keeps_its_place,
      the_pid_of_an_executor_belongs_to_its_run, a_run_is_remembered_once,
+     a_group_is_known_by_its_name_and_goes_with_its_tasks,
      a_run_takes_the_place_of_an_earlier_one_that_could_not_be_removed,
      a_task_goes_with_its_updates_and_a_run_with_its_tasks, forgetting_leaves_nothing,
      a_full_disk_fails_the_change_and_a_later_one_is_fine, what_was_stored_survives_a_power_loss);

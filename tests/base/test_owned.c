@@ -169,6 +169,36 @@ START_TEST(a_thing_shared_by_threads_ends_exactly_once)
 }
 END_TEST
 
+static void inherit(void *arg, struct owned o)
+{
+    ck_assert_ptr_null(owned_get(arg));
+    *(struct owned *)arg = o;
+}
+
+START_TEST(an_heir_gets_the_thing_when_the_last_owner_lets_go_and_there_is_one_heir)
+{
+    _Atomic int ends = 0;
+    struct shared a = shared_create(&ends, count), b = shared_dup(&a), c = shared_dup(&a), none;
+    struct owned first = { 0 }, second = { 0 };
+
+    ck_assert(shared_bequeath(&a, inherit, &first));
+    ck_assert_ptr_null(shared_get(&a));
+    ck_assert(!shared_bequeath(&b, inherit, &second));
+    ck_assert_ptr_eq(shared_get(&b), &ends);
+    shared_reset(&b);
+    ck_assert_ptr_null(owned_get(&first));
+    second = shared_own(&c); /* the last owner may not keep it */
+    ck_assert_ptr_null(owned_get(&second));
+    ck_assert_ptr_null(shared_get(&c));
+    ck_assert_ptr_eq(owned_get(&first), &ends);
+    ck_assert_int_eq(ends, 0);
+    owned_reset(&first);
+    ck_assert_int_eq(ends, 1);
+    none = (struct shared){ 0 };
+    ck_assert(!shared_bequeath(&none, inherit, &second));
+}
+END_TEST
+
 static void *own_it(void *arg)
 {
     struct shared *s = arg;
@@ -202,5 +232,6 @@ END_TEST
 UNIT(owned, an_owned_thing_ends_once_with_its_last_owner, what_is_taken_out_does_not_end,
      a_shared_thing_ends_with_the_last_of_its_owners, empty_references_share_nothing,
      a_weak_reference_sees_the_thing_until_it_ends, only_a_single_owner_becomes_unique_again,
+     an_heir_gets_the_thing_when_the_last_owner_lets_go_and_there_is_one_heir,
      a_thing_shared_by_threads_ends_exactly_once,
      of_two_threads_that_want_to_own_at_most_one_does_and_it_ends_once);

@@ -17,6 +17,7 @@
 #include "ledger.h"
 #include "process/sim.h"
 #include "sim_executor.h"
+#include "sim_http_executor.h"
 #include "sim_supervisor.h"
 
 enum { READ_BYTES = 64 * 1024 };
@@ -333,4 +334,5 @@ void sim_launcher_add_programs(struct sim *s)
     sim_program_add(s, &fetcher);
     sim_program_add(s, &sim_supervisor_program);
     sim_program_add(s, &sim_executor_program);
+    sim_program_add(s, &sim_http_executor_program);
 }

@@ -8,7 +8,8 @@
  *
  * Commands: "sleep 2.5; exit 3" runs for 2.5 virtual seconds and exits with 3;
  * with "trap '' TERM;" in front it does not heed SIGTERM; "exec sim-executor"
- * starts the custom executor of sim_executor.h as a child.
+ * starts the custom executor of sim_executor.h as a child, "exec sim-http-executor" that of
+ * sim_http_executor.h.
  */
 #ifndef SIM_LAUNCHER_H
 #define SIM_LAUNCHER_H

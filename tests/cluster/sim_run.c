@@ -113,6 +113,7 @@ static void add_task(struct run *r)
     struct work_task *t = work_add(w, command, 0.1 * (double)(1 + sim_random_below(s, 10)),
                                    32.0 * (double)(1 + sim_random_below(s, 8)));
     t->custom = sim_random_below(s, 6) == 0;
+    t->http = t->custom && sim_random_below(s, 2) == 0;
     if (!t->custom && sim_random_below(s, 8) == 0)
         t->uri = sim_random_below(s, 4) ? "http://10.9.9.9/data" : "http://10.9.9.9/missing";
     r->totals->tasks++;

@@ -155,10 +155,10 @@ static void child_ended(void *arg, int status)
     host_loop_wake(s->loop);
 }
 
-static void execute_child(struct supervisor *s)
+static void execute_child(struct supervisor *s, const char *program)
 {
-    struct child_spec spec = { .path = "sim-executor",
-                               .argv = (char *[]){ (char *)"sim-executor", NULL },
+    struct child_spec spec = { .path = program,
+                               .argv = (char *[]){ (char *)program, NULL },
                                .envp = s->spec->envp,
                                .dies_with_parent = true };
     struct error err;
@@ -178,8 +178,8 @@ static void step_execute(struct supervisor *s)
     const char *framework = sim_launcher_variable(s->spec->envp, "MESOS_FRAMEWORK_ID");
     const char *executor = sim_launcher_variable(s->spec->envp, "MESOS_EXECUTOR_ID");
 
-    if (strstr(text, "sim-executor")) {
-        execute_child(s);
+    if (strstr(text, "sim-executor") || strstr(text, "sim-http-executor")) {
+        execute_child(s, strstr(text, "sim-"));
         return;
     }
     if (framework && executor)

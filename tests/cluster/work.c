@@ -287,18 +287,18 @@ static void add_uri(struct arena *arena, Pb__CommandInfo *c, const char *text)
     c->uris[0]->value = arena_strdup(arena, text);
 }
 
-static Pb__ExecutorInfo *executor_info(struct arena *arena, const struct work *w)
+static Pb__ExecutorInfo *executor_info(struct arena *arena, const struct work *w, bool http)
 {
     Pb__ExecutorInfo *e = arena_alloc(arena, sizeof *e);
 
     pb__executor_info__init(e);
     e->executor_id = arena_alloc(arena, sizeof *e->executor_id);
     pb__executor_id__init(e->executor_id);
-    e->executor_id->value = "custom";
+    e->executor_id->value = http ? "custom-http" : "custom";
     e->framework_id = arena_alloc(arena, sizeof *e->framework_id);
     pb__framework_id__init(e->framework_id);
     e->framework_id->value = arena_strdup(arena, w->id);
-    e->command = command_info(arena, "exec sim-executor");
+    e->command = command_info(arena, http ? "exec sim-http-executor" : "exec sim-executor");
     e->resources = cpus_and_mem(arena, EXECUTOR_CPUS, EXECUTOR_MEM, &e->n_resources);
     return e;
 }
@@ -322,7 +322,7 @@ static Pb__TaskInfo *task_info(struct arena *arena, const struct work_task *t)
             add_uri(arena, info->command, t->uri);
         return info;
     }
-    info->executor = executor_info(arena, t->work);
+    info->executor = executor_info(arena, t->work, t->http);
     info->has_data = 1;
     info->data = (ProtobufCBinaryData){ strlen(t->command), (uint8_t *)t->command };
     return info;

@@ -30,6 +30,7 @@ struct work_task {
     char id[48];
     char command[64]; /* sim_launcher.h */
     bool custom;      /* run by the custom executor */
+    bool http;        /* ... that speaks HTTP */
     const char *uri;  /* to be fetched before it starts; with "missing" in it that fails */
     double cpus, mem;
     bool launched, kill;

@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "master/election.h"
 #include "master/master.h"
 #include "mesos/resources.h"
 #include "process/host.h"
@@ -50,6 +51,7 @@ struct place {
     struct log *log;
     struct master *master;
     struct master_options options;
+    struct election *election; /* of the next master; NULL: it leads */
     struct arena arena; /* of the messages that the test makes */
     struct player players[PLAYERS];
     size_t n;
@@ -92,6 +94,7 @@ static const struct process_handler player_handlers[] = {
     { &pb__slave_reregistered_message__descriptor, player_keep },
     { &pb__shutdown_message__descriptor, player_keep },
     { &pb__run_task_message__descriptor, player_keep },
+    { &pb__run_task_group_message__descriptor, player_keep },
     { &pb__kill_task_message__descriptor, player_keep },
     { &pb__status_update_acknowledgement_message__descriptor, player_keep },
     { &pb__shutdown_framework_message__descriptor, player_keep },
@@ -173,7 +176,9 @@ static void place_start_master(struct place *w)
 
     w->host = sim_host_create(w->node, "master");
     w->rt = place_runtime(w->host, MASTER_IP, 5050, w->log);
-    w->master = master_create(w->rt, &w->options, &err);
+    w->master = w->election ? master_create_candidate(w->rt, &w->options, w->election, &err)
+                            : master_create(w->rt, &w->options, &err);
+    w->election = NULL;
     ck_assert_msg(w->master != NULL, "no master: %s", err.text);
 }
 
@@ -189,9 +194,10 @@ UNUSED static void place_kill_master(struct place *w)
     host_destroy(w->host);
 }
 
-UNUSED static void place_start_seeded(struct place *w, uint64_t seed)
+UNUSED static void place_start_candidate(struct place *w, uint64_t seed, struct election *election)
 {
     memset(w, 0, sizeof *w);
+    w->election = election;
     w->options = (struct master_options){
         .work_dir = (char *)"/var/lib/mesos",
         .registry = (char *)"in_memory",
@@ -201,15 +207,23 @@ UNUSED static void place_start_seeded(struct place *w, uint64_t seed)
         .agent_reregister_timeout = MINUTES(10),
         .allocation_interval = SECONDS(1),
         .max_completed_frameworks = 50,
+        .max_operator_event_stream_subscribers = 1000,
+        .operator_event_stream_backlog = 1 << 20,
         .max_completed_tasks_per_framework = 1000,
         .max_unreachable_tasks_per_framework = 1000,
         .root_submissions = true,
+        .publish_per_framework_metrics = true,
     };
     w->sim = sim_create(seed);
     w->log = log_create(place_swallow, NULL, NULL, NULL);
     w->node = sim_node_create(w->sim, "master", MASTER_IP);
     place_start_master(w);
     sim_set_observer(w->sim, place_check, w);
+}
+
+UNUSED static void place_start_seeded(struct place *w, uint64_t seed)
+{
+    place_start_candidate(w, seed, NULL);
 }
 
 UNUSED static void place_start(struct place *w)

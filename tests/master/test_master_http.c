@@ -185,8 +185,7 @@ static json_t *recordings_load(void)
 /* What Mesos says of its build, of features that we have not, and of events that have not been. */
 static bool is_excused(const char *key)
 {
-    static const char *const keys[] = { "build_date",        "build_time",        "build_user",
-                                        "reregistered_time", "unregistered_time", "checkpoint",
+    static const char *const keys[] = { "reregistered_time", "unregistered_time",
                                         "offer_constraints", "container_status" };
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -409,6 +408,62 @@ START_TEST(one_agent_or_framework_can_be_asked_for)
 }
 END_TEST
 
+/* The task's state, and of how many states there is a status. */
+static void check_task(const char *state, size_t statuses)
+{
+    json_t *json = get_json("/state");
+
+    check_text(json, "frameworks.0.tasks.0.state", state);
+    ck_assert_uint_eq(json_array_size(at(json, "frameworks.0.tasks.0.statuses")), statuses);
+    json_decref(json);
+}
+
+START_TEST(every_change_of_a_task_is_seen_by_the_next_who_asks)
+{
+    struct stage s;
+
+    stage_start(&s);
+    stage_subscribe(&s);
+    stage_run(&s, "one", PB__TASK_STATE__TASK_STARTING);
+    check_task("TASK_STARTING", 1);
+    check_task("TASK_STARTING", 1);
+    say_update(&s.w, s.agent, s.framework, s.agent_id, "one", PB__TASK_STATE__TASK_RUNNING,
+               PB__TASK_STATE__TASK_RUNNING, 8);
+    EXPECT(&s.w, s.scheduler, pb__status_update_message, Pb__StatusUpdateMessage);
+    check_task("TASK_RUNNING", 2);
+    say_update(&s.w, s.agent, s.framework, s.agent_id, "one", PB__TASK_STATE__TASK_FAILED,
+               PB__TASK_STATE__TASK_FAILED, 9);
+    EXPECT(&s.w, s.scheduler, pb__status_update_message, Pb__StatusUpdateMessage);
+    check_task("TASK_FAILED", 3);
+    stage_stop(&s);
+}
+END_TEST
+
+START_TEST(a_long_state_is_whole)
+{
+    enum { TASKS = 300 };
+    struct stage s;
+    struct answer a;
+    char id[20];
+    json_t *json;
+
+    stage_start(&s);
+    stage_subscribe(&s);
+    for (int i = 0; i < TASKS; i++) {
+        snprintf(id, sizeof id, "task-%d", i);
+        stage_run(&s, id, PB__TASK_STATE__TASK_FINISHED);
+    }
+    a = get("/state");
+    ck_assert_uint_gt(strlen(a.body), 64 * 1024);
+    answer_release(&a);
+    json = get_json("/state");
+    ck_assert_uint_eq(json_array_size(at(json, "frameworks.0.tasks")), TASKS);
+    check_text(json, "frameworks.0.tasks.299.id", "task-299");
+    json_decref(json);
+    stage_stop(&s);
+}
+END_TEST
+
 static void check_answer(struct answer a, int status, const char *body)
 {
     ck_assert_int_eq(a.status, status);
@@ -452,8 +507,6 @@ START_TEST(what_cannot_be_set_yet_is_not_implemented)
     check_answer(post("/weights", "application/json", "[]"), 501,
                  "mesos-lite cannot change weights yet");
     check_answer(post("/api/v1", "application/json", "{\"type\":\"UNKNOWN\"}"), 501, NULL);
-    check_answer(post("/api/v1", "application/json", "{\"type\":\"SUBSCRIBE\"}"), 501,
-                 "mesos-lite does not serve the call SUBSCRIBE");
     check_answer(post("/api/v1/nothing", "application/json", "{}"), 404, "404 Not Found.");
     check_answer(get("/redirect/state"), 404, "404 Not Found.");
     stage_stop(&s);
@@ -465,6 +518,6 @@ UNIT(master_http, a_cluster_without_frameworks_looks_as_a_real_one,
      the_operator_api_answers_and_refuses_as_a_real_master,
      tasks_come_newest_first_and_a_page_at_a_time,
      the_summary_counts_tasks_where_they_are_and_whose,
-     a_role_has_its_frameworks_and_what_they_hold,
-     one_agent_or_framework_can_be_asked_for, an_operator_tears_a_framework_down,
-     what_cannot_be_set_yet_is_not_implemented);
+     a_role_has_its_frameworks_and_what_they_hold, one_agent_or_framework_can_be_asked_for,
+     every_change_of_a_task_is_seen_by_the_next_who_asks, a_long_state_is_whole,
+     an_operator_tears_a_framework_down, what_cannot_be_set_yet_is_not_implemented);

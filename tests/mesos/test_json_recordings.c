@@ -15,10 +15,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/json_writer.h"
-#include "mesos/json_protobuf.h"
-#include "mesos/json_protobuf_parse.h"
+#include "mesos/mesos_json.h"
 #include "mesos/recordio.h"
 #include "mesos/scheduler_call.h"
+#include "process/json_protobuf_parse.h"
 #include "process/proto.h"
 #include "proto/agent.pb-c.h"
 #include "proto/executor.pb-c.h"
@@ -82,7 +82,7 @@ static json_t *written(const ProtobufCMessage *msg)
     json_error_t error;
 
     json_writer_init(&w, &out);
-    json_protobuf_write(&w, msg);
+    mesos_json_write(&w, msg);
     json_t *json = json_loadb(buffer_data(&out), buffer_length(&out), 0, &error);
     ck_assert_msg(json, "%s in %s", error.text, buffer_data(&out));
     buffer_release(&out);

@@ -114,7 +114,7 @@ START_TEST(malformed_text_is_refused_with_place_and_remedy)
     check_refused("s:{a,,b}", "Item");
     check_refused("s:{a", "{<name>,...}");
     check_refused("cpus(prod:4", "<name>(<role>):<value>");
-    check_refused("cpus(a b):4", "blank");
+    check_refused("cpus(a b):4", "whitespace");
     check_refused("cpus():4", "role is empty");
     check_refused("cp us:4", "blank");
 }

@@ -10,8 +10,9 @@
 #include "base/json_writer.h"
 #include "mesos/attributes.h"
 #include "mesos/framework_info.h"
-#include "mesos/json_protobuf.h"
+#include "mesos/mesos_json.h"
 #include "mesos/task_state.h"
+#include "proto/master.pb-c.h"
 
 #define STATE(name) PB__TASK_STATE__TASK_##name
 
@@ -109,16 +110,17 @@ START_TEST(roles_come_from_the_field_that_the_capability_says)
     ck_assert_int_eq(framework_info_validate(&f.info, roles, 2, &err), 0);
     ck_assert_int_eq(framework_info_validate(&f.info, unknown, 1, &err), -1);
     roles[1] = "a";
-    check_invalid(&f.info, "twice");
+    check_invalid(&f.info, "'FrameworkInfo.roles' contains duplicate items: { a }");
     f.info.role = "x";
-    check_invalid(&f.info, "'role' must not be set");
+    check_invalid(&f.info,
+                  "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable");
     framework_init(&f);
     f.capability.type = PB__FRAMEWORK_INFO__CAPABILITY__TYPE__PARTITION_AWARE;
     ck_assert_str_eq(framework_info_role(&f.info, 0), "*");
     ck_assert_uint_eq(framework_info_role_count(&f.info), 1);
     f.info.n_roles = 1;
     f.info.roles = roles;
-    check_invalid(&f.info, "'roles' must not be set");
+    check_invalid(&f.info, "'FrameworkInfo.roles' must not be set");
 }
 END_TEST
 
@@ -184,7 +186,7 @@ static void check_json(const ProtobufCMessage *msg, const char *want)
     struct json_writer w;
 
     json_writer_init(&w, &text);
-    json_protobuf_write(&w, msg);
+    mesos_json_write(&w, msg);
     ck_assert_str_eq(buffer_data(&text), want);
     buffer_release(&text);
 }
@@ -213,6 +215,16 @@ START_TEST(json_has_names_base64_and_defaults_that_are_not_deprecated)
     f.info.n_capabilities = 0;
     check_json(&f.info.base, "{\"user\":\"u\",\"name\":\"n\",\"failover_timeout\":0.0,"
                              "\"checkpoint\":false,\"role\":\"*\"}");
+}
+END_TEST
+
+START_TEST(json_shows_the_empty_lists_of_the_operator_answers)
+{
+    PbMaster__Response__GetTasks tasks = PB_MASTER__RESPONSE__GET_TASKS__INIT;
+    PbMaster__Response__GetOperations operations = PB_MASTER__RESPONSE__GET_OPERATIONS__INIT;
+
+    check_json(&tasks.base, "{\"tasks\":[],\"completed_tasks\":[],\"unreachable_tasks\":[]}");
+    check_json(&operations.base, "{}");
 }
 END_TEST
 
@@ -250,6 +262,7 @@ int main(void)
         attributes_are_read_written_and_shown,
         malformed_attributes_are_refused,
         json_has_names_base64_and_defaults_that_are_not_deprecated,
+        json_shows_the_empty_lists_of_the_operator_answers,
         json_shows_maps_as_objects,
     };
     Suite *s = suite_create("vocabulary");

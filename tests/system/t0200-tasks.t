@@ -39,6 +39,10 @@ check "a batch that succeeds ends with status 0" batch 0 --keep-order
 check "its outputs come in the order of the commands" stdout_is 'one\ntwo\nthree\n'
 check "what went to stderr comes on stderr" stderr_has '^four$'
 check "the summary counts them" stderr_has '3 jobs: 3 succeeded, 0 failed'
+framework_is_told() { log_has master 'is told that it has been removed'; }
+check "the master tells the framework that it is not needed any more" wait_for framework_is_told
+check "nobody warns of a batch that went well" \
+    sh -c '! grep "^[WE]" "$@"' - "$place/master.log" "$place/agent.log"
 
 cat >"$place/batch" <<'EOF'
 echo fine

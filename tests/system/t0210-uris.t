@@ -95,5 +95,9 @@ EOF
 check "a URI may be of HTTP" stdout_is http 'a file\n'
 check "a server's refusal is told" \
     says '^gone TASK_FAILED REASON_CONTAINER_LAUNCH_FAILED .*(400|403|404)'
+# missing, half, closed, gone; what is refused at once is not fetched.
+check "fetches that failed are counted" \
+    metric_is agent containerizer/fetcher/task_fetches_failed 4.0
+check "and those that did not" [ "$(metric agent containerizer/fetcher/task_fetches_succeeded)" != 0.0 ]
 check "nothing is in use any more" wait_for metric_is agent slave/cpus_used 0.0
 finish
