@@ -26,9 +26,10 @@
 #include "base/compiler.h"
 #include "base/json_writer.h"
 #include "tests/bench/bench_cluster.h"
+#include "tests/bench/bench_peers.h"
 #include "tests/bench/measure.h"
 
-enum { ROUNDS = 5, PATIENCE = 300 };
+enum { ROUNDS = BENCH_PEERS_ROUNDS, PATIENCE = 300 };
 
 /* rounds 0: ROUNDS.  A row without a reference has no ratio. */
 struct row {
@@ -36,24 +37,40 @@ struct row {
     measure_f ours, reference;
     const char *against;
     int rounds;
+    const char *workload; /* as the peers know it; NULL: they have nothing like it */
 };
 
 /* clang-format off */
 static const struct row rows[] = {
-    { "dispatch", "1/s", bench_local_dispatch, bench_bare_mailbox, "bare mailbox" },
+    { "dispatch", "1/s", bench_local_dispatch, bench_bare_queue, "bare queue",
+      .workload = "dispatch" },
     { "give, local", "1/s", bench_local_give, bench_bare_mailbox, "bare mailbox" },
     { "send, local, 100 B", "1/s", bench_local_send, bench_bare_copies, "mailbox, pack, unpack" },
-    { "ping-pong", "1/s", bench_actors_ping_pong, bench_bare_closures, "bare closures" },
-    { "ring of 1000", "1/s", bench_actors_ring, bench_bare_closures, "bare closures" },
-    { "fan-in, 8 to 1", "1/s", bench_actors_fan_in, bench_bare_mailbox, "bare mailbox" },
-    { "lives, from inside", "1/s", bench_actors_lives, bench_bare_threads, "pthread create, join" },
-    { "spawn, end, wait", "1/s", bench_local_spawn, bench_bare_threads, "pthread create, join" },
-    { "timer, cancelled", "1/s", bench_local_timers, bench_bare_timers, "libevent" },
+    { "ping-pong", "1/s", bench_actors_ping_pong, bench_bare_round_trips, "bare closures",
+      .workload = "ping-pong" },
+    { "ring of 1000", "1/s", bench_actors_ring, bench_bare_closures, "bare closures",
+      .workload = "ring" },
+    { "100 senders to 1", "1/s", bench_actors_fan_in, bench_bare_mailbox, "bare mailbox",
+      .workload = "senders" },
+    { "spawn, end, wait", "1/s", bench_actors_lives, bench_bare_threads, "pthread create, join",
+      .workload = "spawn" },
+    { "the same, outside", "1/s", bench_local_spawn_many, bench_bare_threads,
+      "pthread create, join" },
+    { "the same, one by one", "1/s", bench_local_spawn, bench_bare_threads,
+      "pthread create, join" },
+    { "idle process", "B", bench_actors_idle, NULL, NULL, 1, .workload = "idle" },
+    { "timer, cancelled", "1/s", bench_local_timers, bench_bare_timers, "libevent",
+      .workload = "timers" },
+    { "timer of a million", "1/s", bench_local_timers_million, bench_bare_timers_million,
+      "libevent" },
+    { "waiting timer", "B", bench_local_timer_memory, NULL, NULL, 1 },
     { "future step", "1/s", bench_local_then, bench_bare_closures, "bare closures" },
     { "remote, 100 B", "1/s", bench_remote_messages, bench_socket_stream, "same bytes, TCP" },
     { "remote round trip", "us", bench_remote_round_trip, bench_socket_round_trip, "bare TCP" },
     { "HTTP answer", "1/s", bench_http_ours, bench_http_bare, "bare epoll loop" },
     { "JSON written", "MB/s", bench_json_ours, bench_json_jansson, "jansson" },
+    { "launch, reap, 10 MB", "1/s", bench_child_ours_small, bench_child_bare_small, "vfork, wait" },
+    { "launch, reap, 1 GB", "1/s", bench_child_ours_large, bench_child_bare_large, "vfork, wait" },
     { "task, finished", "1/s", bench_tasks_ours, bench_tasks_bare, "vfork sh -c true" },
     { "API events, protobuf", "1/s", bench_api_events_protobuf, NULL, NULL },
     { "API events, JSON", "1/s", bench_api_events_json, NULL, NULL },
@@ -77,6 +94,7 @@ struct result {
     double reference, reference_cpu;
     double ratio, least, most; /* of the rounds' figures, ours to the reference's */
     double cpu_ratio;
+    struct peer_rounds peers[BENCH_PEERS];
     char why[160]; /* not measured */
 };
 
@@ -108,22 +126,6 @@ static struct measure measure_apart(measure_f measure)
     return m;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(const double v[], int n)
-{
-    double sorted[ROUNDS];
-
-    memcpy(sorted, v, (size_t)n * sizeof *v);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_size);
-    return sorted[n / 2];
-}
-
 struct rounds {
     double figure[ROUNDS], cpu[ROUNDS], reference[ROUNDS], reference_cpu[ROUNDS];
     double ratio[ROUNDS], cpu_ratio[ROUNDS];
@@ -131,20 +133,17 @@ struct rounds {
 
 static void sum_up(struct result *r, const struct rounds *v, int n, bool has_reference)
 {
-    r->figure = median(v->figure, n);
-    r->cpu = median(v->cpu, n);
+    r->figure = measure_median(v->figure, n);
+    r->cpu = measure_median(v->cpu, n);
     r->ratio = r->cpu_ratio = r->reference = r->reference_cpu = MEASURE_NAN;
     if (!has_reference)
         return;
-    r->reference = median(v->reference, n);
-    r->reference_cpu = median(v->reference_cpu, n);
-    r->ratio = median(v->ratio, n);
-    r->cpu_ratio = median(v->cpu_ratio, n);
-    r->least = r->most = v->ratio[0];
-    for (int i = 1; i < n; i++) {
-        r->least = fmin(r->least, v->ratio[i]);
-        r->most = fmax(r->most, v->ratio[i]);
-    }
+    r->reference = measure_median(v->reference, n);
+    r->reference_cpu = measure_median(v->reference_cpu, n);
+    r->ratio = measure_median(v->ratio, n);
+    r->cpu_ratio = measure_median(v->cpu_ratio, n);
+    r->least = measure_least(v->ratio, n);
+    r->most = measure_most(v->ratio, n);
 }
 
 static struct result run_row(const struct row *row)
@@ -169,6 +168,8 @@ static struct result run_row(const struct row *row)
         v.reference_cpu[i] = theirs.cpu;
         v.ratio[i] = ours.figure / theirs.figure;
         v.cpu_ratio[i] = ours.cpu / theirs.cpu;
+        if (row->workload)
+            bench_peers_run(r.peers, row->workload, ours.figure);
     }
     sum_up(&r, &v, n, row->reference != NULL);
     return r;
@@ -209,6 +210,7 @@ static void print_row(const struct row *row, const struct result *r)
         print_cpu(r->reference_cpu);
     }
     printf("\n");
+    bench_peers_print(r->peers, row->unit);
     fflush(stdout);
 }
 
@@ -239,6 +241,8 @@ static void write_row(struct json_writer *w, const struct row *row, const struct
             put_double(w, "ratio_most", r->most);
             put_double(w, "cpu_ratio", r->cpu_ratio);
         }
+        if (row->workload)
+            bench_peers_write(w, r->peers);
     }
     json_end_object(w);
 }

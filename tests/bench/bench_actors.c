@@ -14,11 +14,12 @@
 enum {
     HOPS = 2000000,
     RING = 1000,
-    FEEDERS = 8,
+    FEEDERS = 100,
     BURST = 500,
-    BURSTS = 4000, /* of all feeders */
-    LIVES = 300000,
-    ALIVE = 100
+    BURSTS = 8000, /* of all feeders */
+    LIVES = 1000000,
+    ALIVE = 100,
+    IDLE = 1000000
 };
 
 static void wait_for(sem_t *s)
@@ -79,7 +80,7 @@ static void hop(struct member *m, struct nothing *args UNUSED)
         dispatch(&m->next, hop, 0);
 }
 
-static int pass_token(struct measure *m, size_t n)
+static int pass_token(struct measure *m, size_t n, size_t operations)
 {
     struct measure_node node = measure_node_start();
     struct stopwatch watch;
@@ -94,7 +95,7 @@ static int pass_token(struct measure *m, size_t n)
     watch = measure_start();
     dispatch(&v[0].process.pid, hop, 0);
     wait_for(&done);
-    measure_finish(m, &watch, HOPS);
+    measure_finish(m, &watch, (double)operations);
     measure_node_stop(&node);
     members_free(v, n, &done);
     return 0;
@@ -102,12 +103,12 @@ static int pass_token(struct measure *m, size_t n)
 
 int bench_actors_ping_pong(struct measure *m)
 {
-    return pass_token(m, 2);
+    return pass_token(m, 2, HOPS / 2); /* round trips */
 }
 
 int bench_actors_ring(struct measure *m)
 {
-    return pass_token(m, RING);
+    return pass_token(m, RING, HOPS);
 }
 
 /* ---- many to one ---- */
@@ -149,6 +150,41 @@ int bench_actors_fan_in(struct measure *m)
     measure_node_stop(&node);
     CHECK(v[0].fed == (size_t)BURSTS * BURST);
     members_free(v, FEEDERS + 1, &done);
+    return 0;
+}
+
+/* ---- many that do nothing ---- */
+
+/* With no state but the library's. */
+struct idler {
+    struct process process;
+};
+
+CLASS(idler, "idler", idler_initialize, idler_exited, idler_finalize);
+
+static void idler_initialize(struct idler *i UNUSED) {}
+static void idler_exited(struct idler *i UNUSED, const struct pid *peer UNUSED) {}
+static void idler_finalize(struct idler *i)
+{
+    mem_free(i);
+}
+
+int bench_actors_idle(struct measure *m)
+{
+    struct measure_node node = measure_node_start();
+    double before = measure_resident();
+
+    for (size_t n = 0; n < IDLE; n++) {
+        struct idler *i = mem_alloc(sizeof *i);
+
+        CHECK(process_spawn(node.runtime, &i->process, &idler_class, NULL, NULL, NULL) == 0);
+        if (n % BURST == 0) /* so that no mailbox has more than its own first event */
+            CHECK(runtime_clock_settle(node.runtime, MINUTES(1)));
+    }
+    CHECK(runtime_clock_settle(node.runtime, MINUTES(1)));
+    m->figure = (measure_resident() - before) / IDLE;
+    m->cpu = MEASURE_NAN;
+    measure_node_stop(&node);
     return 0;
 }
 

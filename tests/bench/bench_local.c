@@ -5,6 +5,7 @@
  * for the other and no mailbox grows.
  */
 #include <semaphore.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -17,11 +18,13 @@
 enum {
     BURST = 1000,
     FLYING = 4,
-    BURSTS = 1000,
+    BURSTS = 5000,
     SPAWNS = 20000,
     TIMERS = 10000,
+    ROUNDS_OF_TIMERS = 100,
     CHAINS = 100,
-    STEPS = 10
+    STEPS = 10,
+    ROUNDS = 3000
 };
 
 static void wait_for(sem_t *s)
@@ -186,25 +189,42 @@ int bench_local_send(struct measure *m)
     return flow(m, false);
 }
 
-/* ---- lives ---- */
+/* ---- lives, from outside ---- */
+
+static int lives(struct measure *m, size_t at_once)
+{
+    struct measure_node n = measure_node_start();
+    struct source *v = mem_array(at_once, sizeof *v);
+    struct pid *pids = mem_array(at_once, sizeof *pids);
+    size_t rounds = at_once > 1 ? 100 * SPAWNS / at_once : SPAWNS;
+    struct stopwatch watch = measure_start();
+
+    for (size_t r = 0; r < rounds; r++) {
+        for (size_t i = 0; i < at_once; i++) {
+            CHECK(process_spawn(n.runtime, &v[i].process, &source_class, NULL, &pids[i], NULL) ==
+                  0);
+            process_terminate(&pids[i], TERMINATE_NOW);
+        }
+        for (size_t i = 0; i < at_once; i++) {
+            CHECK(process_wait(&pids[i], MINUTES(1)));
+            pid_release(&pids[i]);
+        }
+    }
+    measure_finish(m, &watch, (double)(rounds * at_once));
+    measure_node_stop(&n);
+    mem_free(v);
+    mem_free(pids);
+    return 0;
+}
 
 int bench_local_spawn(struct measure *m)
 {
-    struct measure_node n = measure_node_start();
-    struct stopwatch watch = measure_start();
+    return lives(m, 1);
+}
 
-    for (size_t i = 0; i < SPAWNS; i++) {
-        struct source s = { .bursts = 0 };
-        struct pid pid;
-
-        CHECK(process_spawn(n.runtime, &s.process, &source_class, NULL, &pid, NULL) == 0);
-        process_terminate(&pid, TERMINATE_NOW);
-        CHECK(process_wait(&pid, MINUTES(1)));
-        pid_release(&pid);
-    }
-    measure_finish(m, &watch, SPAWNS);
-    measure_node_stop(&n);
-    return 0;
+int bench_local_spawn_many(struct measure *m)
+{
+    return lives(m, 1000);
 }
 
 /* ---- timers and futures, in the context of one actor ---- */
@@ -212,15 +232,17 @@ int bench_local_spawn(struct measure *m)
 struct worker_actor {
     struct process process;
     sem_t done;
-    size_t rounds;
+    size_t rounds, chains; /* left */
+    struct timer *timers;
 };
 
 struct round_args {
-    size_t n;
+    size_t rounds, n; /* of each */
 };
-CALL(worker_actor, timers_round, round_args, NO_RELEASE);
+CALL(worker_actor, timers_rounds, round_args, NO_RELEASE);
+CALL(worker_actor, timers_replace, nothing, NO_RELEASE);
 CALL(worker_actor, never, nothing, NO_RELEASE);
-CALL(worker_actor, futures_round, round_args, NO_RELEASE);
+CALL(worker_actor, futures_rounds, round_args, NO_RELEASE);
 STEP(worker_actor, next_step, nothing);
 LAST(worker_actor, chain_ended, nothing);
 CLASS(worker_actor, "worker", actor_initialize, actor_exited, actor_finalize);
@@ -234,14 +256,16 @@ static void never(struct worker_actor *a UNUSED, struct nothing *args UNUSED)
     UNREACHABLE();
 }
 
-static void timers_round(struct worker_actor *a, struct round_args *args)
+static void timers_rounds(struct worker_actor *a, struct round_args *args)
 {
     struct timer *t = mem_array(args->n, sizeof *t);
 
-    for (size_t i = 0; i < args->n; i++)
-        t[i] = delay(&a->process.pid, SECONDS(1000 + i % 7), never, 0);
-    for (size_t i = 0; i < args->n; i++)
-        CHECK(process_cancel(&t[i]));
+    for (size_t r = 0; r < args->rounds; r++) {
+        for (size_t i = 0; i < args->n; i++)
+            t[i] = delay(&a->process.pid, SECONDS(1000 + i % 7), never, 0);
+        for (size_t i = 0; i < args->n; i++)
+            CHECK(process_cancel(&t[i]));
+    }
     mem_free(t);
     sem_post(&a->done);
 }
@@ -253,17 +277,34 @@ static struct future *next_step(struct worker_actor *a UNUSED, struct future *f,
     return future_ready(&future_nothing, NULL);
 }
 
-/* The last of a round's chains posts. */
+/* One of a million goes, another one comes. */
+static void timers_replace(struct worker_actor *a, struct nothing *args UNUSED)
+{
+    for (size_t i = MEASURE_TIMERS; i < MEASURE_TIMERS + MEASURE_REPLACED; i++) {
+        struct timer *t = &a->timers[i % MEASURE_TIMERS];
+
+        CHECK(process_cancel(t));
+        *t = delay(&a->process.pid, MICROSECONDS(measure_spread(i)), never, 0);
+    }
+    sem_post(&a->done);
+}
+
+/* The last chain of a round begins the next one. */
 static void chain_ended(struct worker_actor *a, struct future *f, struct nothing *op UNUSED)
 {
     CHECK(future_state(f) == FUTURE_READY);
-    if (--a->rounds == 0)
+    if (--a->chains > 0)
+        return;
+    if (--a->rounds > 0)
+        dispatch(&a->process.pid, futures_rounds, .rounds = a->rounds, .n = CHAINS);
+    else
         sem_post(&a->done);
 }
 
-static void futures_round(struct worker_actor *a, struct round_args *args)
+static void futures_rounds(struct worker_actor *a, struct round_args *args)
 {
-    a->rounds = args->n;
+    a->rounds = args->rounds;
+    a->chains = args->n;
     for (size_t i = 0; i < args->n; i++) {
         struct promise *p = promise_create(&future_nothing);
         struct future *f = promise_future(p);
@@ -276,39 +317,82 @@ static void futures_round(struct worker_actor *a, struct round_args *args)
     }
 }
 
-static int in_actor(struct measure *m, bool timers)
+static struct worker_actor *actor_start(struct runtime *rt)
 {
-    struct measure_node n = measure_node_start();
-    struct worker_actor a = { .rounds = 0 };
-    size_t rounds = timers ? 50 : 500, per_round = timers ? TIMERS : CHAINS;
-    struct stopwatch watch;
-    struct pid pid;
+    struct worker_actor *a = mem_alloc(sizeof *a);
 
-    CHECK(sem_init(&a.done, 0, 0) == 0);
-    CHECK(process_spawn(n.runtime, &a.process, &worker_actor_class, NULL, &pid, NULL) == 0);
-    watch = measure_start();
-    for (size_t i = 0; i < rounds; i++) {
-        if (timers)
-            dispatch(&pid, timers_round, .n = per_round);
-        else
-            dispatch(&pid, futures_round, .n = per_round);
-        wait_for(&a.done);
-    }
-    measure_finish(m, &watch, (double)(rounds * per_round * (timers ? 1 : STEPS)));
-    process_terminate(&pid, TERMINATE_NOW);
-    process_wait(&pid, MINUTES(1));
-    pid_release(&pid);
-    measure_node_stop(&n);
-    sem_destroy(&a.done);
-    return 0;
+    CHECK(sem_init(&a->done, 0, 0) == 0);
+    CHECK(process_spawn(rt, &a->process, &worker_actor_class, NULL, NULL, NULL) == 0);
+    return a;
+}
+
+/* The runtime has ended, and with it the actor. */
+static void actor_free(struct worker_actor *a)
+{
+    sem_destroy(&a->done);
+    mem_free(a);
 }
 
 int bench_local_timers(struct measure *m)
 {
-    return in_actor(m, true);
+    struct measure_node node = measure_node_start();
+    struct worker_actor *a = actor_start(node.runtime);
+    struct stopwatch watch = measure_start();
+
+    dispatch(&a->process.pid, timers_rounds, .rounds = ROUNDS_OF_TIMERS, .n = TIMERS);
+    wait_for(&a->done);
+    measure_finish(m, &watch, (double)ROUNDS_OF_TIMERS * TIMERS);
+    measure_node_stop(&node);
+    actor_free(a);
+    return 0;
+}
+
+static int million(struct measure *m, bool replaces)
+{
+    struct measure_node node = measure_node_start();
+    struct worker_actor *a = actor_start(node.runtime);
+    struct stopwatch watch;
+    double before;
+
+    a->timers = mem_array(MEASURE_TIMERS, sizeof *a->timers);
+    memset(a->timers, 0xff, MEASURE_TIMERS * sizeof *a->timers); /* is in memory now */
+    before = measure_resident();
+    for (size_t i = 0; i < MEASURE_TIMERS; i++)
+        a->timers[i] = delay(&a->process.pid, MICROSECONDS(measure_spread(i)), never, 0);
+    m->figure = (measure_resident() - before) / MEASURE_TIMERS;
+    m->cpu = MEASURE_NAN;
+    if (replaces) {
+        watch = measure_start();
+        dispatch(&a->process.pid, timers_replace, 0);
+        wait_for(&a->done);
+        measure_finish(m, &watch, MEASURE_REPLACED);
+    }
+    measure_node_stop(&node);
+    mem_free(a->timers);
+    actor_free(a);
+    return 0;
+}
+
+int bench_local_timers_million(struct measure *m)
+{
+    return million(m, true);
+}
+
+int bench_local_timer_memory(struct measure *m)
+{
+    return million(m, false);
 }
 
 int bench_local_then(struct measure *m)
 {
-    return in_actor(m, false);
+    struct measure_node node = measure_node_start();
+    struct worker_actor *a = actor_start(node.runtime);
+    struct stopwatch watch = measure_start();
+
+    dispatch(&a->process.pid, futures_rounds, .rounds = ROUNDS, .n = CHAINS);
+    wait_for(&a->done);
+    measure_finish(m, &watch, (double)ROUNDS * CHAINS * STEPS);
+    measure_node_stop(&node);
+    actor_free(a);
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -78,6 +79,50 @@ int measure_fail(struct measure *m, const char *why)
     snprintf(m->why, sizeof m->why, "%s", why);
     m->figure = m->cpu = MEASURE_NAN;
     return -1;
+}
+
+double measure_resident(void)
+{
+    double pages;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    CHECK(f && fscanf(f, "%*f %lf", &pages) == 1);
+    fclose(f);
+    return pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- rounds ---- */
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double ranked(const double v[], int n, int rank)
+{
+    double sorted[16];
+
+    CHECK(n > 0 && (size_t)n <= ARRAY_SIZE(sorted));
+    memcpy(sorted, v, (size_t)n * sizeof *v);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+    return sorted[rank];
+}
+
+double measure_median(const double v[], int n)
+{
+    return ranked(v, n, n / 2);
+}
+
+double measure_least(const double v[], int n)
+{
+    return ranked(v, n, 0);
+}
+
+double measure_most(const double v[], int n)
+{
+    return ranked(v, n, n - 1);
 }
 
 /* ---- peers ---- */

@@ -8,6 +8,7 @@
 #define MEASURE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct host;
@@ -38,6 +39,22 @@ double measure_cpu(const struct stopwatch *s);
 int measure_finish(struct measure *m, const struct stopwatch *s, double operations);
 int measure_finish_cpu(struct measure *m, const struct stopwatch *s, double operations);
 int measure_fail(struct measure *m, const char *why);
+
+/* A million timers, due within a day and 1000 s from now, in no order; of which
+ * so many are replaced, one after the other. */
+enum { MEASURE_TIMERS = 1000000, MEASURE_REPLACED = 3000000 };
+static inline uint64_t measure_spread(size_t i) /* in microseconds */
+{
+    return 1000000000 + i * UINT64_C(2654435761) % UINT64_C(86400000000);
+}
+
+/* What this OS process has in memory, in bytes. */
+double measure_resident(void);
+
+/* Of the rounds of a row; n is small. */
+double measure_median(const double v[], int n);
+double measure_least(const double v[], int n);
+double measure_most(const double v[], int n);
 
 /* A child that runs serve(in, out), which tells by writing lines to `out` and
  * returns when it has read the end of `in`. */
@@ -79,14 +96,21 @@ const struct ProtobufCMessage *measure_body_message(const struct measure_body *b
 int bench_actors_ping_pong(struct measure *m);
 int bench_actors_ring(struct measure *m);
 int bench_actors_fan_in(struct measure *m);
+int bench_actors_idle(struct measure *m);
 int bench_actors_lives(struct measure *m);
 int bench_local_dispatch(struct measure *m);
 int bench_local_give(struct measure *m);
 int bench_local_send(struct measure *m);
 int bench_local_spawn(struct measure *m);
+int bench_local_spawn_many(struct measure *m);
+int bench_local_timer_memory(struct measure *m);
 int bench_local_timers(struct measure *m);
+int bench_local_timers_million(struct measure *m);
 int bench_local_then(struct measure *m);
 int bench_bare_mailbox(struct measure *m);
+int bench_bare_queue(struct measure *m);
+int bench_bare_round_trips(struct measure *m);
+int bench_bare_timers_million(struct measure *m);
 int bench_bare_copies(struct measure *m);
 int bench_bare_threads(struct measure *m);
 int bench_bare_timers(struct measure *m);
@@ -99,6 +123,10 @@ int bench_http_ours(struct measure *m);
 int bench_http_bare(struct measure *m);
 int bench_json_ours(struct measure *m);
 int bench_json_jansson(struct measure *m);
+int bench_child_ours_small(struct measure *m);
+int bench_child_ours_large(struct measure *m);
+int bench_child_bare_small(struct measure *m);
+int bench_child_bare_large(struct measure *m);
 int bench_tasks_ours(struct measure *m);
 int bench_tasks_bare(struct measure *m);
 int bench_api_events_protobuf(struct measure *m);
