@@ -60,14 +60,37 @@ headers_stand_alone() {
 }
 
 # With the sources' folder as the working directory it would find our own headers.
-build() {                            # PROGRAM SOURCE PACKAGE
-    (cd "$place" && cp "$2" "$1.c" &&
-        $CC -Wall -Wextra -Werror $instrument -o "$1" "$1.c" $(pkg_config --cflags --libs "$3"))
+compile() {                          # PROGRAM SOURCE FLAG...
+    program=$1 source=$2
+    shift 2
+    (cd "$place" && cp "$source" "$program.c" &&
+        $CC -Wall -Wextra -Werror $instrument -o "$program" "$program.c" "$@")
+}
+build() { compile "$1" "$2" $(pkg_config --cflags --libs "$3"); } # PROGRAM SOURCE PACKAGE
+
+# The same with the archives: PROGRAM SOURCE LIBRARY...
+build_static() {
+    program=$1 source=$2 archives=
+    shift 2
+    for library; do
+        archives="$archives $root$libdir/libmesos-lite-$library.a"
+    done
+    compile "$program" "$source" $(pkg_config --cflags mesos-lite-process) $archives \
+        $(pkg_config --static --libs mesos-lite-process | sed 's/-lmesos-lite-[a-z]*//g')
 }
 
-speaks() { [ "$("$place/greeter")" = 'hello from greeter(1)' ]; }
+# Where the dynamic linker finds our libraries; and who needs one.
+run() { LD_LIBRARY_PATH=$root$libdir "$@"; }
+needs() { readelf -d "$place/$1" | grep -q "NEEDED.*libmesos-lite-$2[.]so[.]0"; }
+
+not_needs() { ! readelf -d "$place/$1" | grep 'NEEDED.*libmesos-lite'; }
+uninstall() {
+    make -C "$builddir" -s uninstall DESTDIR="$root" && ! find "$root" -type f -o -type l | grep .
+}
+
+speaks() { [ "$(run "$place/$1")" = 'hello from greeter(1)' ]; }
 explains() {                         # PROGRAM WORD
-    "$place/$1" >"$place/said" 2>&1 && { echo "status 0"; return 1; }
+    run "$place/$1" >"$place/said" 2>&1 && { echo "status 0"; return 1; }
     grep -q "$2" "$place/said" || { cat "$place/said"; return 1; }
 }
 
@@ -133,15 +156,29 @@ check "the manual pages are there" all_are_there "$(configured mandir)" man8/mes
     man8/mesos-lite-agent.8 man1/mesos-lite-framework.1
 check "the headers of the three libraries are there" all_are_there "$includedir/mesos-lite" \
     process/process.h framework/scheduler.h executor/executor.h proto/mesos.pb-c.h
+check "the shared libraries and the archives are there" all_are_there "$libdir" \
+    libmesos-lite-process.so.0 libmesos-lite-process.so libmesos-lite-process.a \
+    libmesos-lite-mesos.so libmesos-lite-scheduler.so libmesos-lite-executor.so
 check "no private header is installed" \
     sh -c "! find '$root' -name '*_private.h' -o -name core.h -o -name banned.h | grep ."
 check "each header compiles by itself" headers_stand_alone
 check "an actor is built outside of the tree" build greeter "$place/greeter-source.c" mesos-lite-process
-check "it runs" speaks
+check "it runs" speaks greeter
+check "with the shared library" needs greeter process
 check "a framework is built outside of the tree" \
     build sleepers "$srcdir/docs/examples/sleepers.c" mesos-lite-scheduler
 check "it runs" explains sleepers 'usage: sleepers'
+check "with the shared library" needs sleepers scheduler
 check "an executor is built outside of the tree" \
     build counter_executor "$srcdir/docs/examples/counter_executor.c" mesos-lite-executor
 check "it runs, and wants its agent" explains counter_executor MESOS_SLAVE_PID
+check "with the shared library" needs counter_executor executor
+check "an actor is built with the archive" \
+    build_static static_greeter "$place/greeter-source.c" process
+check "it runs" speaks static_greeter
+check "without the shared library" not_needs static_greeter
+check "a framework is built with the archives" \
+    build_static static_sleepers "$srcdir/docs/examples/sleepers.c" scheduler mesos process
+check "it runs" explains static_sleepers 'usage: sleepers'
+check "make uninstall takes all of it away" uninstall
 echo "1..$number"

@@ -3,7 +3,7 @@
  *     man_page VERSION <mesos-lite-master.mdoc >mesos-lite-master.8
  *
  * Lines pass as they are, except that "@FLAGS master@" becomes the list of the
- * master's flags, and @VERSION@ at the end of a line becomes VERSION.
+ * master's flags, @VARIABLES@ that of the runtime's variables, and @VERSION@ at the end of a line becomes VERSION.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "base/flags.h"
 #include "framework/batch_options.h"
 #include "master/master_options.h"
+#include "process/program_environment.h"
 
 enum { LINE_SIZE = 1024 };
 
@@ -23,6 +24,7 @@ static const struct table { const char *line; const struct flag *flags; } tables
     { "@FLAGS agent@\n", agent_flags },
     { "@FLAGS framework@\n", batch_flags },
 };
+static const char variables_line[] = "@VARIABLES@\n";
 
 /* In mdoc each sentence begins a line. */
 static void print_sentences(const char *text)
@@ -40,6 +42,15 @@ static void print_flags(const struct flag flags[])
     buffer_release(&out);
 }
 
+static void print_variables(void)
+{
+    struct buffer out = BUFFER_INIT;
+
+    program_environment_manual(&out);
+    print_sentences(buffer_data(&out));
+    buffer_release(&out);
+}
+
 /* False: a line that begins as ours do, and names no table. */
 static bool print_line(const char *line, const char *version)
 {
@@ -51,6 +62,10 @@ static bool print_line(const char *line, const char *version)
             print_flags(tables[i].flags);
             return true;
         }
+    if (strcmp(line, variables_line) == 0) {
+        print_variables();
+        return true;
+    }
     if (line[0] == '@')
         return false;
     if (length >= mark_length && strcmp(line + length - mark_length, mark) == 0)
