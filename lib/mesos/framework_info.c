@@ -82,13 +82,28 @@ static int validate_roles(const Pb__FrameworkInfo *info, struct error *err)
     return 0;
 }
 
+static int check_size(const char *what, size_t n, size_t max, struct error *err)
+{
+    return n <= max ? 0 : error_set(err, E2BIG, "There are %zu %s; at most %zu are taken", n, what,
+                                    max);
+}
+
+static int check_sizes(const Pb__FrameworkInfo *info, size_t n_suppressed, struct error *err)
+{
+    if (check_size("FrameworkInfo.roles", info->n_roles, FRAMEWORK_INFO_ROLES_MAX, err) < 0 ||
+        check_size("suppressed roles", n_suppressed, FRAMEWORK_INFO_ROLES_MAX, err) < 0)
+        return -1;
+    return check_size("FrameworkInfo.capabilities", info->n_capabilities,
+                      FRAMEWORK_INFO_CAPABILITIES_MAX, err);
+}
+
 int framework_info_validate(const Pb__FrameworkInfo *info, const char *const suppressed_roles[],
                             size_t n_suppressed, struct error *err)
 {
     double timeout = info->has_failover_timeout ? info->failover_timeout : 0;
     struct text *id;
 
-    if (validate_roles(info, err) < 0)
+    if (check_sizes(info, n_suppressed, err) < 0 || validate_roles(info, err) < 0)
         return -1;
     for (size_t i = 0; i < n_suppressed; i++)
         if (!framework_info_has_role(info, suppressed_roles[i]))

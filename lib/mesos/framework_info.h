@@ -14,6 +14,9 @@
 
 struct error;
 
+/* Every question goes through all of them: who has more is refused.  (Mesos has no such limits.) */
+enum { FRAMEWORK_INFO_ROLES_MAX = 1000, FRAMEWORK_INFO_CAPABILITIES_MAX = 100 };
+
 /* framework_info_has(info, PARTITION_AWARE) */
 #define framework_info_has(info, capability)                                                       \
     framework_info_has_capability((info), PB__FRAMEWORK_INFO__CAPABILITY__TYPE__##capability)

@@ -70,7 +70,7 @@ void slot_release_all(struct runtime *rt);                 /* all mailboxes are 
 unsigned slot_run(struct slot *s, struct worker *w, unsigned max);
 
 /* All of them at once, in their order; each knows its generation. */
-void event_batch_add(struct event_batch *b, struct event *e);
+void slot_batch_add(struct event_batch *b, struct event *e);
 void slot_push_batch(struct runtime *rt, uint32_t slot, struct event_batch *b);
 
 /* In the slot's turn: what waits in its mailbox, in order, until see says false. */
@@ -215,6 +215,7 @@ bool timers_has_due(struct timers *t);
 struct instant timers_now(struct timers *t);
 void timers_pause(struct timers *t);
 void timers_advance(struct timers *t, struct duration d);
+void timers_advance_of(struct timers *t, const struct pid *pid, struct duration d);
 void timers_resume(struct timers *t);
 
 /* ---- the runtime ---- */

@@ -84,7 +84,7 @@ static char **make_shell_argv(char *const *argv)
 
     while (argv[n])
         n++;
-    words = mem_array(n + 2, sizeof *words);
+    words = mem_array(n + SHELL_WORDS + 2, sizeof *words);
     words[0] = (char *)(uintptr_t) "sh"; /* words[SHELL_WORDS] is the script */
     for (size_t i = 1; i < n; i++)
         words[SHELL_WORDS + i] = argv[i];
@@ -353,9 +353,9 @@ static int hear(struct launch *l)
     struct launch_failure failure;
     ssize_t n;
 
-    do
+    do /* whatever errno says, which may be the child's: the end will come */
         n = recv(l->link, &failure, sizeof failure, MSG_WAITALL);
-    while (n < 0 && errno == EINTR);
+    while (n < 0);
     if (n == sizeof failure)
         l->failure = failure;
     return l->failure.code ? -1 : 0;

@@ -45,7 +45,7 @@ static bool may_be_asked_again(struct http_client *c, struct http_exchange *e)
     bool is_stale = c->n_answered > 0 && e->status == 0 && buffer_length(&c->in) == 0;
 
     return c->is_lent && is_stale && !e->was_retried && !e->writer_began &&
-           (e->is_idempotent || e->sent == 0) && !http_exchange_is_given_up(e);
+           (e->is_idempotent || !http_exchange_has_begun(e)) && !http_exchange_is_given_up(e);
 }
 
 static void end_exchange(struct http_client *c, struct http_exchange *e, const struct error *err,
@@ -56,7 +56,7 @@ static void end_exchange(struct http_client *c, struct http_exchange *e, const s
     if (again) {
         e->was_retried = true;
         e->sent = 0;
-        e->is_sent = false;
+        e->was_offered = e->is_sent = false;
         http_client_pool_again(c, e);
         return;
     }
@@ -124,7 +124,7 @@ static void leave(struct http_client *c, struct http_exchange *e)
 
     if (e->was_left)
         return;
-    if (e->sent == 0 && !e->writer_began) {
+    if (!http_exchange_has_begun(e)) {
         end_exchange(c, e, NULL, false);
     } else if (e->streams || c->is_pooled || !e->is_sent) {
         error_set(&err, ECANCELED, "a question before on this connection was given up");
@@ -257,7 +257,8 @@ static void come_too_late(struct http_client *c, struct http_exchange *e)
 {
     if (!c->ended)
         error_set(&c->reason, ECONNABORTED, "the connection is ending");
-    end_exchange(c, e, &c->reason, c->is_lent && !http_exchange_is_given_up(e));
+    end_exchange(c, e, &c->reason,
+                 c->is_lent && !e->was_retried && !http_exchange_is_given_up(e));
     if (c->is_lent) {
         c->is_lent = false;
         http_client_unref(c);

@@ -85,6 +85,7 @@ struct http_exchange {
     /* The connection's. */
     struct buffer request; /* of which `sent` bytes are; then the writer's pieces */
     size_t sent;
+    bool was_offered; /* to TLS, which may have sent of it what it has not taken yet */
     struct http_writer *writer; /* NULL: none */
     bool writer_began, writer_ended;
     struct promise *told; /* of the writer's piece that is being sent */
@@ -126,6 +127,11 @@ void http_exchange_fail(struct http_exchange *e, const struct error *err);
 void http_exchange_discard(struct http_exchange *e); /* the runtime ends */
 /* Does its reader have as much as it should before we read on? */
 bool http_exchange_is_full(struct http_exchange *e);
+/* The server may have seen something of it. */
+static inline bool http_exchange_has_begun(const struct http_exchange *e)
+{
+    return e->sent > 0 || e->was_offered || e->writer_began;
+}
 
 /* http_client_ask.c: fills in what is constant, and the request. */
 int http_client_ask_fill(struct http_exchange *e, const struct http_ask *ask,

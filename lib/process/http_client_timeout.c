@@ -74,7 +74,7 @@ static void end_exchange(struct http_client *c, struct http_exchange *e)
 {
     struct error err;
 
-    if (e->sent + e->writer_began > 0) {
+    if (http_exchange_has_begun(e)) {
         end_late(c, "no whole answer", e->timeout);
         return;
     }

@@ -23,6 +23,7 @@ static bool send_bytes(struct http_client *c, struct http_exchange *e)
         ssize_t n = stream_write(c->stream, &v, 1, &err);
 
         if (n < 0) {
+            e->was_offered = e->was_offered || c->url.secure;
             if (err.code != EAGAIN)
                 http_client_end(c, &err, HTTP_CLIENT_PEERS);
             return false;
@@ -214,7 +215,7 @@ static struct http_exchange *first_asked(struct http_client *c)
 {
     struct http_exchange *e = http_client_first(c);
 
-    return e && (e->sent > 0 || e->writer_began) ? e : NULL;
+    return e && http_exchange_has_begun(e) ? e : NULL;
 }
 
 static void take_answers(struct http_client *c)

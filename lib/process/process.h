@@ -88,8 +88,10 @@ struct timer process_delay(const struct pid *to, struct duration d, process_call
 bool process_cancel(struct timer *t);                          /* t is zeroed; zero is fine */
 
 /* work(args) off the actors' threads, where it may block; then the future is
- * READY with nothing (future_nothing).  args are the caller's and must live
- * until then. */
+ * READY with nothing (future_nothing), or DISCARDED when the runtime's end has
+ * left it out.  args are the caller's and must live until then: a `last` of a
+ * process that ends meanwhile comes too early to free them, one of
+ * runtime_executor comes when the work is over. */
 struct future *process_async(struct runtime *rt, void (*work)(void *args), void *args);
 
 /* A message in the name of `from`, which may be empty or NULL: for code that is

@@ -232,7 +232,7 @@ struct bytes_event {
     char body[];
 };
 
-enum { KEPT_BYTES = 1000 }; /* of a larger one the memory is not kept while the message is handled */
+enum { KEPT_BYTES = 1000 }; /* a larger one does not outlast its parsing */
 
 static void free_bytes_event(struct bytes_event *e)
 {
@@ -399,7 +399,7 @@ bool process_is_there(const struct pid *pid)
 static void gather(struct event_batch *batch, const struct pid *to, struct event *e)
 {
     e->generation = to->generation;
-    event_batch_add(batch, e);
+    slot_batch_add(batch, e);
 }
 
 void process_gather_bytes(struct event_batch *batch, const struct pid *to, const struct pid *from,

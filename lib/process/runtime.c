@@ -313,6 +313,12 @@ void runtime_clock_advance(struct runtime *rt, struct duration d)
     timers_advance(rt->timers, d);
 }
 
+void runtime_clock_advance_of(const struct pid *pid, struct duration d)
+{
+    CHECK(pid->runtime != NULL);
+    timers_advance_of(pid->runtime->timers, pid, d);
+}
+
 void runtime_clock_resume(struct runtime *rt)
 {
     timers_resume(rt->timers);

@@ -113,6 +113,9 @@ struct instant runtime_wall(struct runtime *rt);
  * (host_async).  For code outside of actors. */
 void runtime_clock_pause(struct runtime *rt);
 void runtime_clock_advance(struct runtime *rt, struct duration d);
+/* Puts one process (spawn's pid) ahead of all others until the clock goes on: so much
+ * later it is in its own events, and timers set there count from then. */
+void runtime_clock_advance_of(const struct pid *pid, struct duration d);
 void runtime_clock_resume(struct runtime *rt);
 bool runtime_clock_settle(struct runtime *rt,
                           struct duration timeout); /* false at the (host's) time-out */

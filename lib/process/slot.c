@@ -165,7 +165,7 @@ void slot_push(struct runtime *rt, uint32_t slot, uint32_t generation, struct ev
     raise_pending(s, 1);
 }
 
-void event_batch_add(struct event_batch *b, struct event *e)
+void slot_batch_add(struct event_batch *b, struct event *e)
 {
     if (b->n++ == 0)
         b->first = &e->link;

@@ -31,6 +31,7 @@ struct subprocess_pipe {
     struct stream *stream; /* the loop's thread, as all below; NULL: closed */
     struct list writes;    /* struct write */
     bool closing;          /* when nothing is under way */
+    bool forsaken;         /* closing; nobody has the handle any more */
     struct error failure;  /* code 0: none; why the stream was closed before its end */
 };
 
@@ -149,13 +150,20 @@ static void serve(struct subprocess_pipe *p)
     serve_writes(p);
     if (p->closing && !is_busy(p))
         close_now(p);
+    if (p->forsaken && !is_busy(p))
+        promise_set(p->ended, &future_nothing, NULL);
     if (p->stream)
         stream_want(p->stream, bytes_row_is_wanted(&p->reads), !list_is_empty(&p->writes));
 }
 
+/* When there is nothing to do any more the executor lets go of it meanwhile. */
 static void on_event(void *arg)
 {
-    serve(arg);
+    struct subprocess_pipe *p = arg;
+
+    ref_get(&p->ref);
+    serve(p);
+    unref(p);
 }
 
 static const struct stream_events events = { .readable = on_event, .writable = on_event };
@@ -215,7 +223,7 @@ static void users_gone(void *arg)
 {
     struct subprocess_pipe *p = arg;
 
-    promise_set(p->ended, &future_nothing, NULL);
+    p->forsaken = true;
     close_soon(p);
 }
 

@@ -11,9 +11,11 @@
  *
  * The runtime's clock is the host's, put forward by what tests have advanced
  * it; paused, it stands.  It never goes back: after a pause it goes on from
- * where it stood.
+ * where it stood.  While it stands a single process may be ahead of it.
  */
 #include "process/core.h"
+
+#include <uthash.h>
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -32,6 +34,13 @@ struct item {
     uint32_t entry;
 };
 
+/* Of a process that is ahead. */
+struct own_time {
+    UT_hash_handle hh;
+    uint64_t key;
+    struct duration ahead;
+};
+
 struct timers {
     struct runtime *runtime;
     _Atomic bool touched; /* the clock was paused at some time: ask under the lock */
@@ -45,6 +54,7 @@ struct timers {
     bool paused;
     struct instant stands_at; /* while paused */
     struct duration ahead;    /* of the host's clock, while it runs */
+    struct own_time *own;     /* uthash; while paused */
 };
 
 /* ---- the clock; with the lock held ---- */
@@ -54,6 +64,41 @@ static struct instant now(struct timers *t)
     if (t->paused)
         return t->stands_at;
     return instant_add(host_now(t->runtime->host), t->ahead);
+}
+
+static uint64_t key_of(const struct pid *pid)
+{
+    return (uint64_t)pid->slot << 32 | pid->generation;
+}
+
+static struct own_time *own_time_of(struct timers *t, const struct pid *pid)
+{
+    uint64_t key = key_of(pid);
+    struct own_time *own;
+
+    HASH_FIND(hh, t->own, &key, sizeof key, own);
+    return own;
+}
+
+/* For the process whose event runs on this thread. */
+static struct instant now_here(struct timers *t)
+{
+    struct process *self = t->own ? process_current() : NULL;
+    struct own_time *own =
+        self && self->runtime == t->runtime ? own_time_of(t, &self->pid) : NULL;
+
+    return own ? instant_add(now(t), own->ahead) : now(t);
+}
+
+static void forget_own_times(struct timers *t)
+{
+    struct own_time *own, *next;
+
+    HASH_ITER(hh, t->own, own, next)
+    {
+        HASH_DEL(t->own, own);
+        mem_free(own);
+    }
 }
 
 /* ---- the entries; with the lock held ---- */
@@ -193,7 +238,7 @@ struct timer timers_add(struct runtime *rt, struct duration d, uint32_t slot, ui
     event->slot = slot;
     event->generation = generation;
     pthread_mutex_lock(&t->lock);
-    item.deadline = instant_add(now(t), d);
+    item.deadline = instant_add(now_here(t), d);
     item.entry = entry_take(t);
     item.created = event->created = ++t->created;
     t->entries[item.entry].event = event;
@@ -283,7 +328,7 @@ struct instant timers_now(struct timers *t)
     if (!atomic_load_explicit(&t->touched, memory_order_acquire))
         return host_now(t->runtime->host);
     pthread_mutex_lock(&t->lock);
-    present = now(t);
+    present = now_here(t);
     pthread_mutex_unlock(&t->lock);
     return present;
 }
@@ -309,9 +354,27 @@ void timers_advance(struct timers *t, struct duration d)
     pthread_mutex_unlock(&t->lock);
 }
 
+void timers_advance_of(struct timers *t, const struct pid *pid, struct duration d)
+{
+    struct own_time *own;
+
+    CHECK(d.ns >= 0);
+    pthread_mutex_lock(&t->lock);
+    CHECK(t->paused);
+    own = own_time_of(t, pid);
+    if (!own) {
+        own = mem_alloc(sizeof *own);
+        own->key = key_of(pid);
+        HASH_ADD(hh, t->own, key, sizeof own->key, own);
+    }
+    own->ahead.ns += d.ns;
+    pthread_mutex_unlock(&t->lock);
+}
+
 void timers_resume(struct timers *t)
 {
     pthread_mutex_lock(&t->lock);
+    forget_own_times(t);
     if (t->paused) {
         t->ahead = instant_since(t->stands_at, host_now(t->runtime->host));
         t->paused = false;
@@ -350,6 +413,7 @@ void timers_drop_all(struct timers *t)
 void timers_destroy(struct timers *t)
 {
     CHECK(t->n == 0);
+    forget_own_times(t);
     mem_free(t->heap);
     mem_free(t->entries);
     pthread_mutex_destroy(&t->lock);

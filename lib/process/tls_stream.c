@@ -331,7 +331,10 @@ static void be_late(void *arg)
         s->has_timer = false;
         error_set(&err, ETIMEDOUT, "TLS with %s: the handshake was not done in time",
                   address_format(s->stream.peer, peer));
-        give_up(s, &err);
+        if (s->state == TLS_VERIFYING)
+            tls_stream_refuse(s, &err);
+        else
+            give_up(s, &err);
     }
     tls_stream_unref(s);
 }

@@ -161,6 +161,7 @@ static void verify_by_names(struct tls_stream *s, X509 *cert)
     collect_names(q, cert);
     if (q->n > 0) {
         ask_next(q);
+        tls_stream_follow(s); /* nothing is read until it is answered */
         return;
     }
     inquiry_free(q);

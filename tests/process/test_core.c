@@ -256,9 +256,10 @@ static void snack(struct hand *h, struct toil_args *args)
 static void feed_others(struct hand *h UNUSED, struct toil_args *args)
 {
     struct food_args food = { .bytes = "" };
+    int feeds = place_many(FEEDS);
 
     food.bytes[299] = 'x';
-    for (int i = 0; i < FEEDS; i++) {
+    for (int i = 0; i < feeds; i++) {
         const struct pid *to = &args->shop->hands[i % HANDS].process.pid;
 
         if (i % 16 == 0)
@@ -272,18 +273,18 @@ static void feed_others(struct hand *h UNUSED, struct toil_args *args)
 START_TEST(events_of_all_sizes_go_from_every_thread_to_every_other)
 {
     struct shop s = { .n = node_start(4) };
-    int eaten = 0;
+    int eaten = 0, feeds = place_many(FEEDS);
 
     for (size_t i = 0; i < HANDS; i++)
         pid_release(&(struct pid[]){ start(&s.n, &s.hands[i]) }[0]);
     for (size_t i = 0; i < HANDS; i++)
         dispatch(&s.hands[i].process.pid, feed_others, .shop = &s);
-    for (int i = 0; i < FEEDS; i++)
+    for (int i = 0; i < feeds; i++)
         dispatch(&s.hands[i % HANDS].process.pid, snack, .shop = &s);
     node_settle(&s.n);
     for (size_t i = 0; i < HANDS; i++)
         eaten += s.hands[i].n_fired;
-    ck_assert_int_eq(eaten, (HANDS + 1) * FEEDS);
+    ck_assert_int_eq(eaten, (HANDS + 1) * feeds);
     node_stop(&s.n);
 }
 END_TEST

@@ -456,6 +456,71 @@ START_TEST(the_clock_stands_moves_and_never_goes_back)
 }
 END_TEST
 
+/* ---- the clock of one process ---- */
+
+struct look_args {
+    struct instant *ret_now;
+    _Atomic int *rung;
+};
+CALL(diary, look, look_args, NO_RELEASE);
+CALL(diary, ring, look_args, NO_RELEASE);
+
+static void ring(struct diary *d UNUSED, struct look_args *args)
+{
+    atomic_fetch_add(args->rung, 1);
+}
+
+static void look(struct diary *d, struct look_args *args)
+{
+    *args->ret_now = runtime_now(d->process.runtime);
+    if (args->rung)
+        delay(&d->process.pid, MINUTES(1), ring, .rung = args->rung);
+}
+
+static int64_t hours_since(struct node *n, const struct pid *pid, struct instant t)
+{
+    struct instant there;
+
+    dispatch(pid, look, .ret_now = &there);
+    node_settle(n);
+    return instant_since(there, t).ns / HOURS(1).ns;
+}
+
+START_TEST(one_process_may_be_ahead_of_the_clock_that_stands)
+{
+    struct node n = node_start(1);
+    struct buffer b = BUFFER_INIT;
+    struct diary ahead = { .pages = &b }, other = { .pages = &b };
+    struct pid pid = spawn(&n, &ahead, NULL), other_pid = spawn(&n, &other, NULL);
+    _Atomic int rung = 0;
+    struct instant t, there;
+
+    runtime_clock_pause(n.rt);
+    t = runtime_now(n.rt);
+    runtime_clock_advance_of(&pid, HOURS(2));
+    runtime_clock_advance_of(&pid, HOURS(3));
+    ck_assert_int_eq(hours_since(&n, &pid, t), 5);
+    ck_assert_int_eq(hours_since(&n, &other_pid, t), 0);
+    ck_assert_int_eq(instant_since(runtime_now(n.rt), t).ns, 0);
+    dispatch(&pid, look, .ret_now = &there, .rung = &rung);
+    node_settle(&n);
+    runtime_clock_advance(n.rt, HOURS(5));
+    node_settle(&n);
+    ck_assert_int_eq(rung, 0);
+    runtime_clock_advance(n.rt, MINUTES(1));
+    node_settle(&n);
+    ck_assert_int_eq(rung, 1);
+    ck_assert_int_eq(hours_since(&n, &pid, t), 10);
+    runtime_clock_resume(n.rt);
+    runtime_clock_pause(n.rt);
+    ck_assert_int_eq(hours_since(&n, &pid, t), 5);
+    pid_release(&pid);
+    pid_release(&other_pid);
+    node_stop(&n);
+    buffer_release(&b);
+}
+END_TEST
+
 static bool has_fired(void *arg)
 {
     return atomic_load((_Atomic int *)arg) > 0;
@@ -540,6 +605,7 @@ UNIT(process, a_process_begins_works_and_ends, terminating_now_goes_ahead_of_wha
      a_linker_that_is_gone_is_not_told, destroying_a_runtime_ends_its_processes_the_youngest_first,
      timers_fire_by_deadline_and_then_by_creation, a_timer_that_was_cancelled_does_not_fire,
      of_many_timers_those_that_are_left_fire_in_order,
-     the_clock_stands_moves_and_never_goes_back, a_timer_fires_by_itself,
+     the_clock_stands_moves_and_never_goes_back,
+     one_process_may_be_ahead_of_the_clock_that_stands, a_timer_fires_by_itself,
      a_filter_sees_and_drops_events, work_off_the_actors_threads_gives_a_future, THESE_ABORT,
      a_link_by_another_hand_aborts);

@@ -529,7 +529,8 @@ START_TEST(a_list_may_be_had_at_any_time)
 }
 END_TEST
 
-UNIT(process_list, how_much_is_told_is_an_option, BOTH(what_waits_is_told_up_to_a_limit), BOTH(an_empty_mailbox_is_an_empty_array),
+UNIT(process_list, how_much_is_told_is_an_option, BOTH(what_waits_is_told_up_to_a_limit),
+     BOTH(an_empty_mailbox_is_an_empty_array),
      BOTH(a_runtime_ends_while_a_list_is_made),
      a_process_that_is_busy_is_told_with_its_number_of_events,
      who_asks_meanwhile_gets_the_next_list, a_process_that_ends_meanwhile_is_left_out,

@@ -167,6 +167,27 @@ static void check_unref_closes(struct node *n, struct subprocess *s)
     future_unref(status);
 }
 
+/* So is what takes longer: a read that nothing has come for, and more than a pipe holds. */
+static void check_unref_waits(struct node *n, struct subprocess *s, size_t big)
+{
+    struct future *read = subprocess_read(s, SUBPROCESS_OUT), *status = subprocess_wait(s);
+    struct future *writes[WRITES];
+
+    node_settle(n); /* the read waits */
+    write_big(s, big, writes);
+    subprocess_unref(s);
+    ck_assert(future_wait(read, n->host, LONG));
+    ck_assert_int_eq(future_state(read), FUTURE_READY);
+    ck_assert_uint_gt(bytes_get(read)->size, 0);
+    ck_assert(future_wait(status, n->host, LONG)); /* its output goes to nobody */
+    for (size_t w = 0; w < WRITES; w++) {
+        ck_assert(future_wait(writes[w], n->host, LONG));
+        future_unref(writes[w]);
+    }
+    future_unref(read);
+    future_unref(status);
+}
+
 static void check_all(struct node *n, struct subprocess *(*echo)(struct node *n), size_t big)
 {
     struct subprocess *s;
@@ -181,6 +202,7 @@ static void check_all(struct node *n, struct subprocess *(*echo)(struct node *n)
     check_discarded_read(n, s);
     subprocess_unref(s);
     check_unref_closes(n, echo(n));
+    check_unref_waits(n, echo(n), big);
 }
 
 static struct subprocess *start_cat(struct node *n)
@@ -243,6 +265,10 @@ static void cat_writes(void *arg)
     struct error err;
     ssize_t n = stream_write(c->pipes.out, &v, 1, &err);
 
+    if (n < 0 && err.code != EAGAIN) {
+        sim_program_exit(c->host, 1); /* as SIGPIPE would end it */
+        return;
+    }
     if (n > 0)
         buffer_consume(&c->kept, (size_t)n);
     cat_want(c);

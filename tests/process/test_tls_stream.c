@@ -90,6 +90,7 @@ struct wired {
     unsigned writable; /* how often it was said */
     SSL_CTX *ctx;
     SSL *ssl;
+    const char *pem, *key; /* its own; NULL: none */
     void (*deed)(struct wired *w);
     _Atomic bool done;
 };
@@ -138,6 +139,10 @@ static void wire(struct wired *w)
     stream_attach(w->stream, w->loop, &events, w);
     stream_want(w->stream, true, false);
     w->ctx = SSL_CTX_new(TLS_client_method());
+    if (w->pem) {
+        ck_assert_int_eq(SSL_CTX_use_certificate_chain_file(w->ctx, w->pem), 1);
+        ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(w->ctx, w->key, SSL_FILETYPE_PEM), 1);
+    }
     w->ssl = SSL_new(w->ctx);
     SSL_set_bio(w->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     while (SSL_connect(w->ssl) != 1)
@@ -164,17 +169,23 @@ static bool is_done(void *arg)
     return ((struct wired *)arg)->done;
 }
 
-static void run(void (*deed)(struct wired *w))
+/* verifies: the other end, too, has the node's certificate, and must. */
+static void run_with(bool verifies, void (*deed)(struct wired *w))
 {
     struct certificate_place certificates;
-    struct tls_options tls = { 0 };
+    struct tls_options tls = { .require_client_cert = verifies };
     struct runtime_options options = { .workers = 1, .tls = &tls };
     struct wired w = { .deed = deed, .node.host = host_real_create() };
 
     certificate_place_open(&certificates);
-    certificate_make(&certificates, "node", (struct certificate_spec){ 0 });
+    certificate_make(&certificates, "authority", (struct certificate_spec){ 0 });
+    certificate_make(&certificates, "node",
+                     (struct certificate_spec){ .issuer = "authority", .host = "localhost" });
     tls.cert_file = certificate_path(&certificates, "node", "pem");
     tls.key_file = certificate_path(&certificates, "node", "key");
+    tls.ca_file = certificate_path(&certificates, "authority", "pem");
+    w.pem = verifies ? tls.cert_file : NULL;
+    w.key = tls.key_file;
     w.node.rt = runtime_create(w.node.host, &options, NULL);
     ck_assert_ptr_nonnull(w.node.rt);
     w.loop = runtime_loop(w.node.rt);
@@ -182,6 +193,11 @@ static void run(void (*deed)(struct wired *w))
     ck_assert(host_wait(w.node.host, is_done, &w, INSTANT_NEVER));
     node_stop(&w.node);
     certificate_place_close(&certificates);
+}
+
+static void run(void (*deed)(struct wired *w))
+{
+    run_with(false, deed);
 }
 
 static void expect_hello(struct wired *w)
@@ -281,5 +297,24 @@ START_TEST(nothing_is_read_that_nobody_wants)
 }
 END_TEST
 
+/* The name in the certificate is being resolved, which can take its time. */
+static void speak_before_we_know_who(struct wired *w)
+{
+    struct tls_stream *s = (struct tls_stream *)w->stream;
+
+    ck_assert_int_eq(s->state, TLS_VERIFYING);
+    ck_assert_int_eq(SSL_write(w->ssl, "hello", 5), 5);
+    pump(w);
+    ck_assert(!w->inner.want_read); /* the loop would tell us again and again */
+    ck_assert_uint_eq(buffer_length(&w->got), 0);
+}
+
+START_TEST(who_is_not_known_yet_is_not_read)
+{
+    run_with(true, speak_before_we_know_who);
+}
+END_TEST
+
 UNIT(tls_stream, who_asks_for_new_keys_and_does_not_read_waits_for_itself,
-     what_is_taken_has_left_however_little_fits, nothing_is_read_that_nobody_wants);
+     what_is_taken_has_left_however_little_fits, nothing_is_read_that_nobody_wants,
+     who_is_not_known_yet_is_not_read);
