@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent_private.h"
@@ -86,6 +87,27 @@ static int validate_ids(const struct agent *a, const Pb__FrameworkInfo *framewor
     task_id_release(&task_id);
     if (!text_is(a->id.text, task->agent_id->value))
         return error_set(err, EINVAL, "it is for agent %.80s", task->agent_id->value);
+    return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp((*(Pb__TaskInfo *const *)a)->task_id->value,
+                  (*(Pb__TaskInfo *const *)b)->task_id->value);
+}
+
+static int validate_all_ids(const struct agent *a, const struct wish *w, struct error *err)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    Pb__TaskInfo **sorted = arena_dup(&arena, w->tasks, w->n * sizeof *sorted);
+
+    for (size_t i = 0; i < w->n; i++)
+        if (validate_ids(a, w->framework, w->tasks[i], err) < 0)
+            return -1;
+    qsort(sorted, w->n, sizeof *sorted, compare_ids);
+    for (size_t i = 1; i < w->n; i++)
+        if (compare_ids(&sorted[i - 1], &sorted[i]) == 0)
+            return error_set(err, EINVAL, "its group has two tasks of this id");
     return 0;
 }
 
@@ -438,11 +460,10 @@ static void consider(struct agent *a, const struct wish *w)
     const char *ignored;
     struct error err;
 
-    for (size_t i = 0; i < w->n; i++)
-        if (validate_ids(a, w->framework, w->tasks[i], &err) < 0) {
-            log_warning("task %.80s ignored: %s", w->tasks[i]->task_id->value, err.text);
-            return;
-        }
+    if (validate_all_ids(a, w, &err) < 0) {
+        log_warning("task %.80s ignored: %s", w->tasks[0]->task_id->value, err.text);
+        return;
+    }
     if (validate(w, &tasks, &own, &err) < 0) {
         refuse_all(a, w, PB__TASK_STATE__TASK_ERROR, invalid_reason(w), err.text);
         return;

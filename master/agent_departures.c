@@ -34,14 +34,20 @@ void agent_departures_init(struct master *m)
     process_install(&m->process, departures_handlers);
 }
 
-void agent_departures_shut_down(struct master *m, const struct pid *to, const char *why)
+static void tell_shutdown(struct master *m, const struct pid *to, const char *why)
 {
     Pb__ShutdownMessage message = PB__SHUTDOWN_MESSAGE__INIT;
-    char text[PID_TEXT];
 
     message.message = why;
-    log_warning("agent at %s told to shut down: %s", pid_text(to, text, sizeof text), why);
     process_send(&m->process, to, &message.base);
+}
+
+void agent_departures_refuse(struct master *m, const struct pid *to, const char *why)
+{
+    char text[PID_TEXT];
+
+    log_warning("agent at %s told to shut down: %s", pid_text(to, text, sizeof text), why);
+    tell_shutdown(m, to, why);
 }
 
 /* Until the registry has it nothing of it is offered: what the allocator hands out comes back at
@@ -185,7 +191,7 @@ static struct future *gone_stored(struct master *m, struct future *f UNUSED, str
     k->removing = false;
     process_cancel(&k->timer);
     if (a) {
-        agent_departures_shut_down(m, &a->pid, op->why);
+        tell_shutdown(m, &a->pid, op->why);
         agent_records_remove(m, a, PB__TASK_STATE__TASK_GONE_BY_OPERATOR, op->why);
     } else if (was_recovered) {
         agent_records_tell_lost(m, op->id);

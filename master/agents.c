@@ -93,6 +93,14 @@ struct known_agent *agents_find_known(struct master *m, struct agent_id id)
     return k;
 }
 
+bool agents_is_any_away(const struct master *m)
+{
+    for (const struct known_agent *k = m->known; k; k = k->hh.next)
+        if (k->state == REGISTRY_ADMITTED)
+            return true;
+    return false;
+}
+
 struct agent_record *agents_find_sender(struct master *m, const char *id, const struct pid *from,
                                         const char *what)
 {
@@ -259,7 +267,8 @@ static void reregister_here(struct master *m, struct agent_record *a, const stru
                             const Pb__ReregisterSlaveMessage *msg)
 {
     if (!is_same_machine(a, from, msg->slave)) {
-        agent_departures_shut_down(m, from, "Agent attempted to reregister with different IP / hostname");
+        agent_departures_refuse(m, from,
+                                "Agent attempted to reregister with different IP / hostname");
         return;
     }
     message_unref(a->registration);
@@ -282,10 +291,11 @@ static bool is_reregistration_settled(struct master *m, const struct agent_id *i
     struct known_agent *k = agents_find_known(m, *id);
 
     if (k && k->state == REGISTRY_GONE) {
-        agent_departures_shut_down(m, from, AGENT_MARKED_GONE);
+        agent_departures_refuse(m, from, AGENT_MARKED_GONE);
         return true;
     }
-    if (agents_is_being_admitted(m, from, id->text->bytes) || (a && a->removing) || (k && k->removing)) {
+    if (agents_is_being_admitted(m, from, id->text->bytes) || (a && a->removing) ||
+        (k && k->removing)) {
         log_info("agent %s: a registry operation is under way, its reregistration has to wait",
                  agent_id_text(id));
         return true;
@@ -403,7 +413,8 @@ void agents_exited(struct master *m, const struct pid *pid)
 
 static void reregister_late(struct master *m, struct away *away)
 {
-    agent_departures_mark_unreachable(m, away->id, "it did not reregister within agent_reregister_timeout");
+    agent_departures_mark_unreachable(m, away->id,
+                                      "it did not reregister within agent_reregister_timeout");
 }
 
 /* ---- news of it ---- */

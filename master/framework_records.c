@@ -73,15 +73,16 @@ void framework_records_set_info(struct framework_record *f, const Pb__FrameworkI
 
 /* ---- what the allocator knows of it ---- */
 
-void framework_records_note_suppressed(struct framework_record *f, size_t n, const char *const *roles)
+void framework_records_note_suppressed(struct framework_record *f, size_t n,
+                                       const char *const *roles)
 {
     framework_metrics_revive(f, 0, NULL);
     if (n > 0)
         framework_metrics_suppress(f, n, roles);
 }
 
-void framework_records_tell_allocator(struct master *m, struct framework_record *f, size_t n_suppressed,
-                           const char *const *suppressed)
+void framework_records_tell_allocator(struct master *m, struct framework_record *f,
+                                      size_t n_suppressed, const char *const *suppressed)
 {
     size_t n;
     const char **roles = roles_of(info_of(f), &n);

@@ -433,7 +433,7 @@ int frameworks_update(struct master *m, struct framework_record *f, const Pb__Fr
 static bool has_roles(const struct framework_record *f, size_t n, const char *const *roles)
 {
     for (size_t i = 0; i < n; i++)
-        if (!framework_info_has_role(info_of(f), roles[i])) {
+        if (n > FRAMEWORK_INFO_ROLES_MAX || !framework_info_has_role(info_of(f), roles[i])) {
             log_warning("framework %s has no role '%s': its call is ignored",
                         framework_id_text(&f->id), roles[i]);
             return false;

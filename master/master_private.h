@@ -201,6 +201,8 @@ struct agent_record *agents_find_text(struct master *m,
 struct agent_record *agents_find_sender(struct master *m, const char *id, const struct pid *from,
                                         const char *what);
 struct known_agent *agents_find_known(struct master *m, struct agent_id id);
+/* Whether the registry knows one that has not come back to this master yet. */
+bool agents_is_any_away(const struct master *m);
 void agents_exited(struct master *m, const struct pid *pid);
 void agents_recover(struct master *m, const struct registry_snapshot *snapshot);
 /* Whether the registry is being told of an agent at this PID, or of this id (which may be NULL). */
@@ -217,7 +219,8 @@ void agent_departures_mark_unreachable(struct master *m, struct agent_id id, con
 struct future *agent_departures_mark_gone(struct master *m, const char *id, struct error *err);
 /* Another agent has its place: it cannot be alive any more. */
 void agent_departures_evict(struct master *m, struct agent_record *a);
-void agent_departures_shut_down(struct master *m, const struct pid *to, const char *why);
+/* One that registers, and may not be here: it is to shut down. */
+void agent_departures_refuse(struct master *m, const struct pid *to, const char *why);
 
 /* agent_return.c: tasks, executors and frameworks that a ReregisterSlaveMessage speaks of; then
  * the allocator knows of the agent, and it is told what it ought to know. */

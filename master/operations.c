@@ -40,14 +40,6 @@ void operations_refuse(struct master *m, struct framework_record *f, const Pb__O
 
 /* ---- reconciliation ---- */
 
-static bool is_any_agent_away(const struct master *m)
-{
-    for (const struct known_agent *k = m->known; k; k = k->hh.next)
-        if (k->state == REGISTRY_ADMITTED)
-            return true;
-    return false;
-}
-
 struct verdict {
     Pb__OperationState state;
     const char *message;
@@ -79,19 +71,15 @@ static struct verdict judge_by_agent(struct master *m, const char *agent)
     return unknown;
 }
 
-static struct verdict judge(struct master *m, const Pb__AgentID *agent)
-{
-    if (agent)
-        return judge_by_agent(m, agent->value);
-    return is_any_agent_away(m) ? recovering : unknown;
-}
-
 void operations_reconcile(struct master *m, struct framework_record *f,
                           const PbScheduler__Call__ReconcileOperations *r)
 {
+    const struct verdict without_agent = agents_is_any_away(m) ? recovering : unknown;
+
     master_count(m, MASTER_MESSAGES_RECONCILE_OPERATIONS);
     for (size_t i = 0; i < r->n_operations; i++) {
-        struct verdict v = judge(m, r->operations[i]->agent_id);
+        const Pb__AgentID *agent = r->operations[i]->agent_id;
+        struct verdict v = agent ? judge_by_agent(m, agent->value) : without_agent;
         Pb__OperationStatus status = PB__OPERATION_STATUS__INIT;
 
         status.operation_id = r->operations[i]->operation_id;

@@ -59,14 +59,6 @@ static void answer(struct master *m, struct framework_record *f, const Pb__TaskS
     tasks_tell_status(m, f, &status);
 }
 
-static bool is_any_agent_away(const struct master *m)
-{
-    for (const struct known_agent *k = m->known; k; k = k->hh.next)
-        if (k->state == REGISTRY_ADMITTED)
-            return true;
-    return false;
-}
-
 static void answer_by_agent(struct master *m, struct framework_record *f,
                             const Pb__TaskStatus *asked)
 {
@@ -90,7 +82,8 @@ static void answer_by_agent(struct master *m, struct framework_record *f,
     agent_id_release(&id);
 }
 
-static void reconcile_one(struct master *m, struct framework_record *f, const Pb__TaskStatus *asked)
+static void reconcile_one(struct master *m, struct framework_record *f, const Pb__TaskStatus *asked,
+                          bool any_agent_is_away)
 {
     struct task_record *t = task_records_find(f, asked->task_id->value);
 
@@ -98,16 +91,18 @@ static void reconcile_one(struct master *m, struct framework_record *f, const Pb
         answer_known(m, f, t);
     else if (asked->agent_id)
         answer_by_agent(m, f, asked);
-    else if (!is_any_agent_away(m))
+    else if (!any_agent_is_away)
         answer(m, f, asked, PB__TASK_STATE__TASK_UNKNOWN, NULL, "Reconciliation: Task is unknown");
 }
 
 void reconcile_tasks(struct master *m, struct framework_record *f, size_t n,
                      Pb__TaskStatus *const *statuses)
 {
+    bool any_agent_is_away = n > 0 && agents_is_any_away(m);
+
     master_count(m, MASTER_MESSAGES_RECONCILE_TASKS);
     for (size_t i = 0; i < n; i++)
-        reconcile_one(m, f, statuses[i]);
+        reconcile_one(m, f, statuses[i], any_agent_is_away);
     if (n > 0)
         return;
     for (struct task_record *t = f->tasks; t; t = t->hh.next)

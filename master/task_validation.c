@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -358,6 +360,25 @@ int task_validation_check(struct framework_record *f, struct agent_record *a, co
 
 /* ---- groups ---- */
 
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int check_group_ids(const struct check *c, const Pb__TaskGroupInfo *tasks)
+{
+    CLEANUP(arena_release) struct arena arena = ARENA_INIT;
+    const char **ids = arena_alloc(&arena, tasks->n_tasks * sizeof *ids);
+
+    for (size_t i = 0; i < tasks->n_tasks; i++)
+        ids[i] = tasks->tasks[i]->task_id->value;
+    qsort(ids, tasks->n_tasks, sizeof *ids, compare_ids);
+    for (size_t i = 1; i < tasks->n_tasks; i++)
+        if (strcmp(ids[i - 1], ids[i]) == 0)
+            return REFUSE(c, "Task group has two tasks of ID '%s'", ids[i]);
+    return 0;
+}
+
 static int check_group(const struct check *c, const Pb__Offer__Operation__LaunchGroup *group)
 {
     const Pb__TaskGroupInfo *tasks = group->task_group;
@@ -368,12 +389,7 @@ static int check_group(const struct check *c, const Pb__Offer__Operation__Launch
         return REFUSE(c, "'ExecutorInfo.type' must be 'DEFAULT' or 'CUSTOM'");
     if (c->executor->container && c->executor->container->type == PB__CONTAINER_INFO__TYPE__DOCKER)
         return REFUSE(c, "Docker ContainerInfo is not supported on the executor");
-    for (size_t i = 0; i < tasks->n_tasks; i++)
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(tasks->tasks[i]->task_id->value, tasks->tasks[j]->task_id->value) == 0)
-                return REFUSE(c, "Task group has two tasks of ID '%s'",
-                              tasks->tasks[i]->task_id->value);
-    return 0;
+    return check_group_ids(c, tasks);
 }
 
 static int check_group_task(const struct check *c)

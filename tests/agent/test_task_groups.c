@@ -56,6 +56,18 @@ START_TEST(a_group_is_one_event)
 }
 END_TEST
 
+START_TEST(a_group_with_two_tasks_of_one_id_is_ignored)
+{
+    struct scene s;
+
+    scene_start(&s);
+    scene_run_group(&s, "CUSTOM", "a", "a");
+    place_pass(&s.p, SECONDS(1));
+    check_refused(JSON_BOTH, SUBSCRIBE, "400", "Framework cannot be found");
+    scene_stop(&s);
+}
+END_TEST
+
 START_TEST(a_group_joins_an_executor_that_runs)
 {
     struct scene s;
@@ -175,7 +187,8 @@ START_TEST(a_group_that_cannot_be_stored_is_dropped_as_one)
 }
 END_TEST
 
-UNIT(task_groups, a_group_is_one_event, a_group_joins_an_executor_that_runs,
+UNIT(task_groups, a_group_is_one_event, a_group_with_two_tasks_of_one_id_is_ignored,
+     a_group_joins_an_executor_that_runs,
      a_driver_gets_the_tasks_of_a_group_one_by_one, a_group_that_was_not_sent_is_killed_as_one,
      in_a_group_that_was_sent_only_the_task_is_killed,
      a_group_stays_one_when_the_agent_is_killed,

@@ -124,6 +124,35 @@ START_TEST(roles_come_from_the_field_that_the_capability_says)
 }
 END_TEST
 
+START_TEST(a_framework_has_so_many_roles_and_capabilities_and_no_more)
+{
+    static char names[FRAMEWORK_INFO_ROLES_MAX + 1][10];
+    static const char *roles[FRAMEWORK_INFO_ROLES_MAX + 1];
+    Pb__FrameworkInfo__Capability *many[FRAMEWORK_INFO_CAPABILITIES_MAX + 1];
+    struct framework f;
+    struct error err;
+
+    framework_init(&f);
+    for (int i = 0; i <= FRAMEWORK_INFO_ROLES_MAX; i++) {
+        snprintf(names[i], sizeof names[i], "r%d", i);
+        roles[i] = names[i];
+    }
+    f.info.roles = roles;
+    f.info.n_roles = FRAMEWORK_INFO_ROLES_MAX;
+    ck_assert_int_eq(framework_info_validate(&f.info, roles, FRAMEWORK_INFO_ROLES_MAX, &err), 0);
+    ck_assert_int_eq(framework_info_validate(&f.info, roles, FRAMEWORK_INFO_ROLES_MAX + 1, &err),
+                     -1);
+    f.info.n_roles++;
+    check_invalid(&f.info, "There are 1001 FrameworkInfo.roles; at most 1000 are taken");
+    framework_init(&f);
+    for (int i = 0; i <= FRAMEWORK_INFO_CAPABILITIES_MAX; i++)
+        many[i] = &f.capability;
+    f.info.capabilities = many;
+    f.info.n_capabilities = FRAMEWORK_INFO_CAPABILITIES_MAX + 1;
+    check_invalid(&f.info, "There are 101 FrameworkInfo.capabilities; at most 100 are taken");
+}
+END_TEST
+
 START_TEST(a_failover_timeout_must_be_a_duration)
 {
     const double bad[] = { -1, NAN, INFINITY, 1e12 };
@@ -258,7 +287,8 @@ int main(void)
         names_of_v0_say_slave_and_those_of_v1_agent,
         every_agent_reason_has_its_old_name,
         roles_come_from_the_field_that_the_capability_says,
-        a_failover_timeout_must_be_a_duration,
+        a_framework_has_so_many_roles_and_capabilities_and_no_more,
+     a_failover_timeout_must_be_a_duration,
         attributes_are_read_written_and_shown,
         malformed_attributes_are_refused,
         json_has_names_base64_and_defaults_that_are_not_deprecated,

@@ -32,6 +32,11 @@ start framework tests/clients/v1_framework "$(address_of master)" json 2 \
     '[ $MESOS_EXECUTOR_ID = task-1 ] || exec sleep 1000' hold
 check "two tasks run" wait_for said 'running 2'
 check "one ends" wait_for metric_is master master/tasks_finished 2.0
+# The agent's, when the framework has acknowledged it: one of each framework.
+executors_completed_are() {
+    [ "$(get one /state | grep -o '"completed_executors":\[{' | wc -l)" = "$1" ]
+}
+check "and its executor is done with" wait_for executors_completed_are 2
 check "as Mesos: with a task" conform 'with a task'
 check "the framework holds all of the agent" \
     metric_is master allocator/mesos/resources/cpus/offered_or_allocated 8.0
