@@ -23,6 +23,7 @@ struct fake_agent {
     struct pid pid, master;
     char id[FAKE_ID];
     size_t index, next_task;
+    bool confirmed;
     uint64_t next_uuid;
 };
 
@@ -189,15 +190,27 @@ static void reregister(struct fake_agent *a)
     ON(pb__ping_slave_message, Pb__PingSlaveMessage, on_ping)                                      \
     ON(pb__slave_reregistered_message, Pb__SlaveReregisteredMessage, on_reregistered)              \
     ON(pb__status_update_acknowledgement_message, Pb__StatusUpdateAcknowledgementMessage,          \
-       on_acknowledgement)
+       on_acknowledgement)                                                                        \
+    ON(pb__update_framework_message, Pb__UpdateFrameworkMessage, on_update_framework)
 
 HANDLERS(fake_agent, fake_agent_handlers, MESSAGES);
 CLASS(fake_agent, "slave", fake_agent_initialize, fake_agent_exited, fake_agent_finalize);
 
+/* A master that has not recovered yet drops it, so it is said until confirmed. */
+CALL(fake_agent, insist, nothing, NO_RELEASE);
+
+static void insist(struct fake_agent *a, struct nothing *args UNUSED)
+{
+    if (a->confirmed)
+        return;
+    reregister(a);
+    delay(&a->process.pid, SECONDS(2), insist);
+}
+
 static void fake_agent_initialize(struct fake_agent *a)
 {
     process_install(&a->process, fake_agent_handlers);
-    reregister(a);
+    dispatch(&a->process.pid, insist);
 }
 
 static void fake_agent_exited(struct fake_agent *a UNUSED, const struct pid *peer UNUSED) {}
@@ -214,6 +227,9 @@ static void on_ping(struct fake_agent *a, const struct pid *from,
 static void on_reregistered(struct fake_agent *a, const struct pid *from UNUSED,
                             const Pb__SlaveReregisteredMessage *msg UNUSED)
 {
+    if (a->confirmed)
+        return;
+    a->confirmed = true;
     atomic_fetch_add(&a->all->confirmed, 1);
     host_notify(a->all->host);
 }
@@ -223,6 +239,11 @@ static void on_acknowledgement(struct fake_agent *a, const struct pid *from UNUS
 {
     if (atomic_fetch_add(&a->all->acknowledged, 1) + 1 >= atomic_load(&a->all->wanted))
         host_notify(a->all->host);
+}
+
+static void on_update_framework(struct fake_agent *a UNUSED, const struct pid *from UNUSED,
+                                const Pb__UpdateFrameworkMessage *msg UNUSED)
+{
 }
 
 static void send_update(struct fake_agent *a)
