@@ -1,18 +1,13 @@
 /* context.c - who runs on this thread now */
 #include "base/context.h"
 
-static __thread const struct context *current;
-
-const struct context *context_current(void)
-{
-    return current;
-}
+__thread const struct context *context_running;
 
 const struct context *context_set(const struct context *context)
 {
-    const struct context *before = current;
+    const struct context *before = context_running;
 
-    current = context;
+    context_running = context;
     return before;
 }
 

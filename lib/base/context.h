@@ -22,7 +22,12 @@ struct context {
     void *worker;         /* the runtime's own, of lib/process; NULL: not on one of its threads */
 };
 
-const struct context *context_current(void);
+extern __thread const struct context *context_running; /* for context_current only */
+
+static inline const struct context *context_current(void)
+{
+    return context_running;
+}
 /* Returns the one before, which the caller puts back. */
 const struct context *context_set(const struct context *context);
 /* The actor's and the sender's text, "" for none; out is used when it has to be made. */

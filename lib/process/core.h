@@ -28,34 +28,50 @@ struct timers;
 
 struct links; /* process_link.c */
 
-/* A million idle processes are normal: 88 bytes, and nothing is kept that can be
- * made when somebody looks. */
+/* What those write who push.  Away from the rest of the slot: a cache line that two
+ * cores write goes back and forth between them, for each event. */
+struct mailbox {
+    _Atomic(struct event_link *) tail;
+    _Atomic uint32_t pending; /* events pushed and not yet run */
+    _Atomic uint16_t home;    /* the worker that ran it last */
+    _Atomic uint8_t pusher;   /* the last one: a worker's index + 1, cut off, or 0 */
+    _Atomic bool awaited;     /* by a thread in process_wait */
+};
+
+/* A million idle processes are normal: 72 bytes and the mailbox' 16, and nothing is
+ * kept that can be made when somebody looks. */
 struct slot {
     struct runtime *runtime;
     uint32_t index;
     _Atomic uint32_t generation; /* of the process here, or of the next; changed in the turn */
     _Atomic uint32_t terminate;  /* this generation ends ahead of its queue */
+    uint32_t next; /* (names) with an id of like hash, or free; by number, as those below */
 
-    _Atomic uint32_t pending; /* events pushed and not yet run */
-    _Atomic(struct event_link *) tail;
-    struct event_link *head; /* (turn) */
+    struct event_link *head; /* (turn) the mailbox' other end */
     struct event_link stub;
 
     struct process *process; /* (turn) NULL: nobody */
     struct links *links;     /* (turn) NULL: none yet */
 
     struct text *id;         /* (names, turn) NULL: nobody has it; the process' pid borrows it */
-    uint32_t next;           /* (names) with an id of like hash, or free; by number, as those: */
     uint32_t older, younger; /* (names) in the order of spawning */
-    _Atomic uint16_t home;   /* the worker that ran it last */
-    _Atomic bool awaited;    /* by a thread in process_wait */
-    bool finalizing;         /* (turn) */
 };
 
 /* Slots never move: chunk i holds SLOT_FIRST_CHUNK << i of them. */
 enum { SLOT_FIRST_CHUNK = 64, SLOT_CHUNKS = 25 };
 
+struct slots {
+    uint32_t used; /* (names) */
+    _Atomic(struct slot *) chunks[SLOT_CHUNKS];
+    _Atomic(struct mailbox *) mailboxes[SLOT_CHUNKS];
+};
+
 struct slot *slot_get(struct runtime *rt, uint32_t index); /* the index exists */
+uint32_t slot_backlog(struct runtime *rt, uint32_t index); /* events that wait */
+void slot_set_home(struct slot *s, const struct worker *w);
+unsigned slot_home(struct slot *s);
+void slot_await(struct slot *s);         /* a thread wants to know when the generation ends */
+bool slot_stop_awaiting(struct slot *s); /* whether one did */
 /* Numbers name slots in half the room of a pointer: index + 1; 0 is none, NULL. */
 struct slot *slot_numbered(struct runtime *rt, uint32_t number);
 static inline uint32_t slot_number(const struct slot *s)
@@ -98,19 +114,23 @@ void names_release(struct runtime *rt);
 
 enum { SPARES_CLASSES = 5 }; /* of sizes: up to 56, 120, 248, 504 and 1016 bytes */
 
-struct spare;
+struct bundle;
 
 /* Of one size; a worker's, own thread. */
 struct spares {
-    struct spare *open, *full; /* full: as many as go together, or none */
-    unsigned n_open;
+    struct bundle *open, *other; /* NULL: none yet; the other is full or empty */
 };
 
 struct spares_depot {
-    pthread_mutex_t lock; /* guards all below */
-    struct spare *bundles[SPARES_CLASSES];
-    struct spare *open[SPARES_CLASSES]; /* for threads that are no workers */
-    _Atomic size_t n[SPARES_CLASSES];   /* bundles */
+    pthread_mutex_t lock; /* guards bundles; comes last */
+    struct bundle *bundles[SPARES_CLASSES];
+    _Atomic size_t n[SPARES_CLASSES];
+    /* What threads that are no workers have open, under a lock of their own: they come
+     * for each single block. */
+    struct {
+        pthread_mutex_t lock;
+        struct bundle *open[SPARES_CLASSES];
+    } outside;
 };
 
 void spares_release(struct worker *w);
@@ -132,11 +152,13 @@ struct worker {
     struct context context;   /* own thread; what runs now */
     struct context callbacks; /* constant; of what the loop does outside of turns */
     struct slot *slot;        /* own thread; whose event runs, NULL between events */
+    bool finalizing;          /* own thread; it ends */
     const struct pid *sender; /* own thread; of the message that runs */
     struct message *message;
     struct list hooks;       /* own thread; struct turn_hook */
     struct instant deadline; /* own thread; what the loop was told */
     struct slot *next;       /* own thread; runnable, ahead of the backlog */
+    bool is_at_heels;        /* own thread; of who fills the mailbox that it just emptied */
     struct spares spares[SPARES_CLASSES]; /* own thread */
 
     pthread_mutex_t lock; /* guards the backlog, the posts, and waking */
@@ -177,7 +199,12 @@ static inline void worker_raise(_Atomic uint64_t *n)
     atomic_store_explicit(n, before + 1, memory_order_release);
 }
 /* The worker whose thread this is, of whatever runtime, during its turns; else NULL. */
-struct worker *worker_of_thread(void);
+static inline struct worker *worker_of_thread(void)
+{
+    const struct context *c = context_current();
+
+    return c ? (struct worker *)c->worker : NULL;
+}
 
 /* ---- processes ---- */
 
@@ -233,8 +260,7 @@ struct runtime {
     struct names names;
     struct unknown_name *unknown; /* uthash: messages without a handler that were logged */
     struct slot *free_slots;
-    uint32_t slots_used;
-    _Atomic(struct slot *) chunks[SLOT_CHUNKS];
+    struct slots slots;
     struct pid delegate;
     struct list resolutions; /* names being resolved */
     struct spares_depot spares;

@@ -238,7 +238,7 @@ static void ask(struct callback *c)
         CHECK(p == runtime_executor(p->runtime));
         c->event.type = &arrive_event;
         slot_push(p->runtime, p->pid.slot, p->pid.generation, &c->event);
-    } else if (p->slot->finalizing) { /* there is no later */
+    } else if (worker_of_thread()->finalizing) { /* there is no later */
         callback_end(c);
         callback_free(c);
     } else {

@@ -40,7 +40,7 @@ struct message *process_message(struct process *self)
 
 size_t process_backlog(struct runtime *rt, uint32_t slot)
 {
-    return atomic_load_explicit(&slot_get(rt, slot)->pending, memory_order_relaxed);
+    return slot_backlog(rt, slot);
 }
 
 /* ---- spawn ---- */
@@ -119,7 +119,7 @@ int process_spawn(struct runtime *rt, struct process *p, const struct process_cl
     if (ret_pid)
         *ret_pid = pid_dup(&p->pid);
     if (from_outside)
-        atomic_store_explicit(&s->home, (uint16_t)worker_next(rt)->index, memory_order_relaxed);
+        slot_set_home(s, worker_next(rt));
     /* With the lock, so that nobody finds the name before this first event is queued. */
     slot_push(rt, s->index, p->pid.generation, birth);
     pthread_mutex_unlock(&rt->names_lock);
@@ -198,10 +198,10 @@ static void finalize(struct worker *w, struct slot *s)
     process_delegations_release(p);
     handlers = (void *)p->handlers;
     routes = (void *)p->routes;
-    s->finalizing = true;
+    w->finalizing = true;
     if (p->class->finalize)
         p->class->finalize(p); /* p may be no more */
-    s->finalizing = false;
+    w->finalizing = false;
     s->process = NULL;
     leave(w);
     mem_free(handlers);
@@ -235,9 +235,7 @@ void process_end(struct worker *w, struct slot *s)
     pthread_mutex_lock(&rt->names_lock);
     names_remove(s); /* pid has the id now */
     next_generation(s);
-    is_awaited = atomic_load_explicit(&s->awaited, memory_order_seq_cst);
-    if (is_awaited)
-        atomic_store_explicit(&s->awaited, false, memory_order_relaxed);
+    is_awaited = slot_stop_awaiting(s);
     if (!has_links)
         slot_put_free(s);
     pthread_mutex_unlock(&rt->names_lock);
@@ -302,6 +300,6 @@ bool process_wait(const struct pid *pid, struct duration timeout)
     CHECK(!process_current());
     if (!rt || is_gone(&waited))
         return true;
-    atomic_store_explicit(&slot_get(rt, pid->slot)->awaited, true, memory_order_seq_cst);
+    slot_await(slot_get(rt, pid->slot));
     return host_wait(rt->host, is_gone, &waited, instant_add(host_now(rt->host), timeout));
 }

@@ -41,13 +41,13 @@ static const void *add_table(const void *tables, const void *table, bool in_fron
 
 void process_install(struct process *self, const struct process_handler table[])
 {
-    CHECK(self == process_current() && !self->slot->finalizing);
+    CHECK(self == process_current() && !worker_of_thread()->finalizing);
     self->handlers = add_table(self->handlers, table, true); /* the last one counts */
 }
 
 void process_route(struct process *self, const struct process_route table[])
 {
-    CHECK(self == process_current() && !self->slot->finalizing);
+    CHECK(self == process_current() && !worker_of_thread()->finalizing);
     self->routes = add_table(self->routes, table, false);
 }
 

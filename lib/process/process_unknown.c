@@ -41,7 +41,7 @@ void process_delegate(struct process *self, const char *name, const struct pid *
     struct delegation *d = find(self, name);
     size_t size = strlen(name) + 1;
 
-    CHECK(self == process_current() && !self->slot->finalizing);
+    CHECK(self == process_current() && !worker_of_thread()->finalizing);
     if (!d) {
         d = mem_alloc(sizeof *d + size);
         memcpy(d->name, name, size);

@@ -8,16 +8,19 @@
  * depot, and gives none.
  *
  * The blocks are malloc's, each by itself: what is too many for the depot, too,
- * is given back, so a flood leaves little behind.  The address sanitizer sees
- * nothing of what is kept; then nothing is.
+ * is given back, so a flood leaves little behind.  A bundle lists them from
+ * outside: a list through the blocks would be read and written on both threads,
+ * and each time the block's cache line changes hands.  The address sanitizer
+ * sees nothing of what is kept; then nothing is.
  */
 #include "process/core.h"
 
 #include "base/memory.h"
 
 enum {
-    BUNDLE = 64,
+    BUNDLE = 62,       /* with it, a bundle is 512 bytes */
     BUNDLES_MAX = 256, /* of the smallest size: a megabyte */
+    AHEAD = 4,         /* how many blocks before its turn one is fetched from another core */
 #ifdef __SANITIZE_ADDRESS__
     KEEPS = 0,
 #else
@@ -25,9 +28,10 @@ enum {
 #endif
 };
 
-struct spare {
-    struct spare *next;
-    struct spare *next_bundle; /* of the first in a bundle, in the depot */
+struct bundle {
+    struct bundle *next; /* in the depot */
+    size_t n;
+    void *blocks[BUNDLE];
 };
 
 /* Each is a block of malloc's of a power of 2. */
@@ -46,122 +50,125 @@ static unsigned class_of(size_t size)
     return class;
 }
 
-static struct spare *pop(struct spare **list)
+static void free_bundle(struct bundle *b)
 {
-    struct spare *spare = *list;
-
-    *list = spare->next;
-    return spare;
-}
-
-static void free_all(struct spare *list)
-{
-    while (list)
-        mem_free(pop(&list));
+    if (!b)
+        return;
+    while (b->n > 0)
+        mem_free(b->blocks[--b->n]);
+    mem_free(b);
 }
 
 /* ---- the depot ---- */
 
-static struct spare *take_bundle_locked(struct spares_depot *d, unsigned class)
+static struct bundle *take_bundle(struct spares_depot *d, unsigned class)
 {
-    struct spare *bundle = d->bundles[class];
-
-    if (bundle) {
-        d->bundles[class] = bundle->next_bundle;
-        atomic_fetch_sub_explicit(&d->n[class], 1, memory_order_relaxed);
-    }
-    return bundle;
-}
-
-static struct spare *take_bundle(struct spares_depot *d, unsigned class)
-{
-    struct spare *bundle;
+    struct bundle *b;
 
     if (atomic_load_explicit(&d->n[class], memory_order_relaxed) == 0)
         return NULL;
     pthread_mutex_lock(&d->lock);
-    bundle = take_bundle_locked(d, class);
+    b = d->bundles[class];
+    if (b) {
+        d->bundles[class] = b->next;
+        atomic_fetch_sub_explicit(&d->n[class], 1, memory_order_relaxed);
+    }
     pthread_mutex_unlock(&d->lock);
-    return bundle;
+    return b;
 }
 
-static void put_bundle(struct spares_depot *d, unsigned class, struct spare *bundle)
+static void put_bundle(struct spares_depot *d, unsigned class, struct bundle *b)
 {
     bool fits;
 
     pthread_mutex_lock(&d->lock);
     fits = atomic_load_explicit(&d->n[class], memory_order_relaxed) < (size_t)BUNDLES_MAX >> class;
     if (fits) {
-        bundle->next_bundle = d->bundles[class];
-        d->bundles[class] = bundle;
+        b->next = d->bundles[class];
+        d->bundles[class] = b;
         atomic_fetch_add_explicit(&d->n[class], 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&d->lock);
     if (!fits)
-        free_all(bundle);
+        free_bundle(b);
 }
 
-static struct spare *take_one(struct spares_depot *d, unsigned class)
+static void *take_from(struct bundle **open, struct spares_depot *d, unsigned class)
 {
-    struct spare *spare = NULL;
+    if (!*open || (*open)->n == 0) {
+        struct bundle *b = take_bundle(d, class);
 
-    pthread_mutex_lock(&d->lock);
-    if (!d->open[class])
-        d->open[class] = take_bundle_locked(d, class);
-    if (d->open[class])
-        spare = pop(&d->open[class]);
-    pthread_mutex_unlock(&d->lock);
-    return spare;
+        if (!b)
+            return NULL;
+        free_bundle(*open);
+        *open = b;
+    }
+    if ((*open)->n > AHEAD)
+        PREFETCH_TO_WRITE((*open)->blocks[(*open)->n - 1 - AHEAD]);
+    return (*open)->blocks[--(*open)->n];
+}
+
+static void *take_outside(struct spares_depot *d, unsigned class)
+{
+    void *block;
+
+    pthread_mutex_lock(&d->outside.lock);
+    block = take_from(&d->outside.open[class], d, class);
+    pthread_mutex_unlock(&d->outside.lock);
+    return block;
 }
 
 void spares_depot_init(struct spares_depot *d)
 {
     pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->outside.lock, NULL);
 }
 
 void spares_depot_release(struct spares_depot *d)
 {
     for (unsigned class = 0; class < SPARES_CLASSES; class++) {
-        struct spare *bundle;
+        struct bundle *b;
 
-        while ((bundle = take_bundle(d, class)))
-            free_all(bundle);
-        free_all(d->open[class]);
+        while ((b = take_bundle(d, class)))
+            free_bundle(b);
+        free_bundle(d->outside.open[class]);
     }
     pthread_mutex_destroy(&d->lock);
+    pthread_mutex_destroy(&d->outside.lock);
 }
 
 /* ---- a worker's ---- */
 
-static struct spare *take_own(struct worker *w, unsigned class)
+static void change_places(struct spares *s)
 {
-    struct spares *s = &w->spares[class];
+    struct bundle *open = s->open;
 
-    if (!s->open) {
-        s->open = s->full ? s->full : take_bundle(&w->runtime->spares, class);
-        s->full = NULL;
-        s->n_open = s->open ? BUNDLE : 0;
-    }
-    if (!s->open)
-        return NULL;
-    s->n_open--;
-    return pop(&s->open);
+    s->open = s->other;
+    s->other = open;
 }
 
-static void put_own(struct worker *w, unsigned class, struct spare *spare)
+static void *take_own(struct worker *w, unsigned class)
 {
     struct spares *s = &w->spares[class];
 
-    if (s->n_open == BUNDLE) {
-        if (s->full)
-            put_bundle(&w->runtime->spares, class, s->full);
-        s->full = s->open;
+    if (!s->open || s->open->n == 0)
+        change_places(s);
+    return take_from(&s->open, &w->runtime->spares, class);
+}
+
+static void put_own(struct worker *w, unsigned class, void *block)
+{
+    struct spares *s = &w->spares[class];
+
+    if (s->open && s->open->n == BUNDLE)
+        change_places(s);
+    if (s->open && s->open->n == BUNDLE) {
+        put_bundle(&w->runtime->spares, class, s->open);
         s->open = NULL;
-        s->n_open = 0;
     }
-    spare->next = s->open;
-    s->open = spare;
-    s->n_open++;
+    if (!s->open)
+        s->open = mem_alloc(sizeof *s->open);
+    s->open->blocks[s->open->n++] = block;
 }
 
 void *spares_take(struct runtime *rt, size_t size)
@@ -175,7 +182,7 @@ void *spares_take(struct runtime *rt, size_t size)
     if (w)
         spare = take_own(w, class);
     else if (rt)
-        spare = take_one(&rt->spares, class);
+        spare = take_outside(&rt->spares, class);
     return spare ? spare : mem_alloc(size_of(class));
 }
 
@@ -193,7 +200,7 @@ void spares_put(void *spare, size_t size)
 void spares_release(struct worker *w)
 {
     for (unsigned class = 0; class < SPARES_CLASSES; class++) {
-        free_all(w->spares[class].open);
-        free_all(w->spares[class].full);
+        free_bundle(w->spares[class].open);
+        free_bundle(w->spares[class].other);
     }
 }

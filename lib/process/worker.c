@@ -25,17 +25,11 @@
 enum {
     SLOT_EVENTS = 32,    /* a slot's turn, so that a busy one does not keep others waiting */
     STEAL_MAX = 32,
-    WORTH_A_THIEF = 50000 /* ns */
+    WORTH_A_THIEF = 50000, /* ns */
+    FALL_BACK = 100        /* pauses, of 10 to 50 ns */
 };
 
 /* ---- which worker ---- */
-
-struct worker *worker_of_thread(void)
-{
-    const struct context *c = context_current();
-
-    return c ? c->worker : NULL;
-}
 
 struct worker *worker_current(struct runtime *rt)
 {
@@ -197,7 +191,7 @@ void worker_enqueue(struct slot *s)
         worker_raise(&here->begun);
         enqueue(here, s);
     } else {
-        enqueue_from_outside(&rt->workers[atomic_load_explicit(&s->home, memory_order_relaxed)], s);
+        enqueue_from_outside(&rt->workers[slot_home(s)], s);
     }
 }
 
@@ -337,6 +331,18 @@ static void learn_slot_ns(struct worker *w, struct instant began, unsigned slots
         wake_a_thief(w);
 }
 
+/* Who takes each event as it comes makes each cost more: both then work on the same
+ * cache lines, and wait for them by turns.  So if there is nothing else to do, let
+ * the other one get ahead. */
+static void fall_back(struct worker *w)
+{
+    w->is_at_heels = false;
+    if (!w->next || atomic_load_explicit(&w->length, memory_order_relaxed) > 0)
+        return;
+    for (unsigned i = 0; i < FALL_BACK; i++)
+        CPU_RELAX();
+}
+
 /* How many it ran. */
 static unsigned run_slots(struct worker *w)
 {
@@ -353,6 +359,8 @@ static unsigned run_slots(struct worker *w)
         n = slot_run(s, w, left < SLOT_EVENTS ? left : SLOT_EVENTS);
         left -= n > 0 ? n : 1; /* 0: its next event is being linked just now */
         slots++;
+        if (w->is_at_heels)
+            fall_back(w);
     }
     return slots;
 }
