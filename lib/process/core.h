@@ -151,6 +151,7 @@ struct worker {
     struct loop *loop;        /* NULL once it has stopped */
     struct context context;   /* own thread; what runs now */
     struct context callbacks; /* constant; of what the loop does outside of turns */
+    struct context helpers;   /* constant; of what it has done on other threads */
     struct slot *slot;        /* own thread; whose event runs, NULL between events */
     bool finalizing;          /* own thread; it ends */
     const struct pid *sender; /* own thread; of the message that runs */
@@ -198,7 +199,7 @@ static inline void worker_raise(_Atomic uint64_t *n)
 
     atomic_store_explicit(n, before + 1, memory_order_release);
 }
-/* The worker whose thread this is, of whatever runtime, during its turns; else NULL. */
+/* The worker whose thread this is, of whatever runtime; else NULL. */
 static inline struct worker *worker_of_thread(void)
 {
     const struct context *c = context_current();
@@ -244,6 +245,10 @@ void timers_pause(struct timers *t);
 void timers_advance(struct timers *t, struct duration d);
 void timers_advance_of(struct timers *t, const struct pid *pid, struct duration d);
 void timers_resume(struct timers *t);
+/* While rt->are_ahead: what this thread's process, or `from`, tells the process there
+ * makes that one no earlier than itself. */
+void timers_order_here(struct runtime *rt, uint32_t slot, uint32_t generation);
+void timers_order(struct runtime *rt, const struct pid *from, const struct pid *to);
 
 /* ---- the runtime ---- */
 
@@ -279,6 +284,7 @@ struct runtime {
     struct http_access *http_access;
     struct process_list *process_list;
     _Atomic bool is_listed; /* somebody wants to know what is in the mailboxes */
+    _Atomic bool are_ahead; /* some processes of the clock, which stands (timers.c) */
     struct process executor;
 
     pthread_mutex_t filter_lock;

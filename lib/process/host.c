@@ -91,9 +91,11 @@ struct loop *host_loop_start(struct host *h, loop_turn_f turn, void *arg)
 }
 
 /* Awake, the loop takes it up before the next callback. */
-void host_loop_context(struct loop *l, const struct context *context)
+void host_loop_contexts(struct loop *l, const struct context *callbacks,
+                        const struct context *helpers)
 {
-    atomic_store_explicit(&l->context, context, memory_order_release);
+    atomic_store_explicit(&l->helpers_context, helpers, memory_order_release);
+    atomic_store_explicit(&l->context, callbacks, memory_order_release);
     l->host->ops->loop_wake(l);
 }
 

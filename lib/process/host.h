@@ -57,9 +57,11 @@ typedef bool (*loop_turn_f)(void *arg);
  * end; not from the loop's own thread. */
 struct loop *host_loop_start(struct host *h, loop_turn_f turn, void *arg);
 void host_loop_stop(struct loop *l);
-/* In which context (base/context.h) callbacks come and the work of host_async is
- * done; lives until the loop has stopped.  Set before anything is asked of it. */
-void host_loop_context(struct loop *l, const struct context *context);
+/* In which contexts (base/context.h) callbacks come, and the work of host_async is
+ * done on helper threads; they live until the loop has stopped.  Set before anything
+ * is asked of it. */
+void host_loop_contexts(struct loop *l, const struct context *callbacks,
+                        const struct context *helpers);
 void host_loop_wake(struct loop *l);                               /* any thread */
 void host_loop_deadline(struct loop *l,
                         struct instant deadline); /* own thread; INSTANT_NEVER: none */

@@ -88,7 +88,7 @@ struct file_ops {
 struct host { const struct host_ops *ops; };
 struct loop {
     struct host *host;
-    _Atomic(const struct context *) context;
+    _Atomic(const struct context *) context, helpers_context;
     _Atomic unsigned helping; /* host.c's: what host_async has begun and not done */
 };
 struct listener { struct host *host; };

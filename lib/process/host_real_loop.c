@@ -209,7 +209,8 @@ static void async_work(void *arg)
     struct real_loop *l = a->loop;
 
     if (!atomic_load(&l->stopping)) {
-        const struct context *before = context_set(context_of(l));
+        const struct context *before = context_set(
+            atomic_load_explicit(&l->loop.helpers_context, memory_order_acquire));
 
         a->work(a->arg);
         context_set(before);

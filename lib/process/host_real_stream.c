@@ -121,7 +121,8 @@ static ssize_t real_write(struct stream *stream, const struct stream_bytes v[], 
         message.msg_iovlen++;
     }
     do
-        taken = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+        taken = n == 1 ? send(s->fd, v->data, v->size, MSG_NOSIGNAL)
+                       : sendmsg(s->fd, &message, MSG_NOSIGNAL);
     while (taken < 0 && errno == EINTR);
     return taken < 0 ? stream_failed(s, "write to", err) : taken;
 }

@@ -231,7 +231,7 @@ static void async_run(struct sim_event *e)
     struct sim *s = sim_of(l->host);
 
     if (!a->worked) {
-        const struct context *before = context_set(l->base.context);
+        const struct context *before = context_set(l->base.helpers_context);
 
         a->worked = true;
         a->work(a->arg);

@@ -35,15 +35,13 @@ struct worker *worker_current(struct runtime *rt)
 {
     struct worker *w = worker_of_thread();
 
-    if (w)
-        return w->runtime == rt ? w : NULL;
-    /* Callbacks of streams and the like come outside of turns. */
-    if (atomic_load_explicit(&rt->stopping, memory_order_acquire))
+    if (!w || w->runtime != rt)
         return NULL;
-    for (unsigned i = 0; i < rt->n_workers; i++)
-        if (host_loop_is_current(rt->workers[i].loop))
-            return &rt->workers[i];
-    return NULL;
+    /* Callbacks that come while the loops end: there are no turns behind them. */
+    if (context_current() == &w->callbacks &&
+        atomic_load_explicit(&rt->stopping, memory_order_acquire))
+        return NULL;
+    return w;
 }
 
 struct worker *worker_next(struct runtime *rt)
@@ -491,7 +489,9 @@ static void init(struct worker *w, struct runtime *rt, unsigned index)
                                    .format_actor = format_actor,
                                    .format_sender = format_sender,
                                    .worker = w };
-    w->callbacks = (struct context){ .log = runtime_log(rt), .actor = "", .event = "" };
+    w->helpers = (struct context){ .log = runtime_log(rt), .actor = "", .event = "" };
+    w->callbacks = w->helpers;
+    w->callbacks.worker = w;
     list_init(&w->hooks);
     list_init(&w->posts);
     pthread_mutex_init(&w->lock, NULL);
@@ -508,7 +508,7 @@ void worker_start_all(struct runtime *rt, unsigned n)
         struct worker *w = &rt->workers[i];
         struct loop *loop = host_loop_start(rt->host, turn, w);
 
-        host_loop_context(loop, &w->callbacks);
+        host_loop_contexts(loop, &w->callbacks, &w->helpers);
         pthread_mutex_lock(&w->lock);
         w->loop = loop;
         pthread_mutex_unlock(&w->lock);
