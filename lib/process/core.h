@@ -125,10 +125,9 @@ struct spares_depot {
     pthread_mutex_t lock; /* guards bundles; comes last */
     struct bundle *bundles[SPARES_CLASSES];
     _Atomic size_t n[SPARES_CLASSES];
-    /* What threads that are no workers have open, under a lock of their own: they come
-     * for each single block. */
+    /* What threads that are no workers have open, one at a time. */
     struct {
-        pthread_mutex_t lock;
+        _Atomic bool is_taken;
         struct bundle *open[SPARES_CLASSES];
     } outside;
 };
