@@ -29,6 +29,8 @@ enum state {
 
 enum { WAIT = 0, GO_ON = 1, FAIL = -1 };
 
+enum { FIRST_FIELDS = 4 }; /* room for them, which doubles */
+
 void http_parser_init(struct http_parser *p, enum http_parser_kind kind,
                       const struct http_parser_limits *limits)
 {
@@ -40,23 +42,14 @@ void http_parser_init(struct http_parser *p, enum http_parser_kind kind,
 void http_parser_release(struct http_parser *p)
 {
     mem_free(p->fields);
-    memset(p, 0, sizeof *p);
+    p->fields = NULL;
+    p->n_fields = p->capacity = 0;
+    p->head_only = false;
 }
 
 void http_parser_restart(struct http_parser *p)
 {
-    struct http_field *fields = p->fields;
-    struct http_parser_limits limits = p->limits;
-    enum http_parser_kind kind = p->kind;
-    size_t capacity = p->capacity;
-    bool head_only = p->head_only;
-
-    memset(p, 0, sizeof *p);
-    p->kind = kind;
-    p->limits = limits;
-    p->fields = fields;
-    p->capacity = capacity;
-    p->head_only = head_only;
+    memset(p, 0, offsetof(struct http_parser, kind));
 }
 
 void http_parser_expect_no_body(struct http_parser *p)
@@ -79,16 +72,32 @@ static int refuse(struct http_parser *p, int status, const char *reason)
 
 /* ---- characters ---- */
 
-static bool is_token(unsigned char c)
+/* What a byte may be in: a name, a value, what stands around it, a request's target, and
+ * that up to its '?'. */
+enum { TOKEN = 1, TEXT = 2, BLANK = 4, TARGET = 8, PATH = 16 };
+enum { URI = TEXT | TARGET | PATH, ANY = URI | TOKEN };
+
+/* A CR is in nothing: whoever skips a class within a line stops at its end. */
+static const unsigned char classes[256] = {
+    ['\t'] = TEXT | BLANK, [' '] = TEXT | BLANK,  ['!'] = ANY,           ['"'] = URI,
+    ['#'] = TOKEN | TEXT,  ['$' ... '\''] = ANY,  ['(' ... ')'] = URI,   ['*' ... '+'] = ANY,
+    [','] = URI,           ['-' ... '.'] = ANY,   ['/'] = URI,           ['0' ... '9'] = ANY,
+    [':' ... '>'] = URI,   ['?'] = TEXT | TARGET, ['@'] = URI,           ['A' ... 'Z'] = ANY,
+    ['[' ... ']'] = URI,   ['^' ... 'z'] = ANY,   ['{'] = URI,           ['|'] = ANY,
+    ['}'] = URI,           ['~'] = ANY,           [0x80 ... 0xff] = URI,
+};
+
+static inline bool is_in(char c, unsigned class)
 {
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    return classes[(unsigned char)c] & class;
 }
 
-static bool is_blank(char c)
+/* Where the class ends: at the line's CR at the latest. */
+static inline size_t skip(const char *data, size_t at, unsigned class)
 {
-    return c == ' ' || c == '\t';
+    while (is_in(data[at], class))
+        at++;
+    return at;
 }
 
 static int hex_digit(char c)
@@ -102,9 +111,11 @@ static int hex_digit(char c)
     return -1;
 }
 
-static bool part_is(const char *data, struct http_part part, const char *word)
+/* Nearly all that differ do so in their lengths or first letters, and are not compared. */
+static inline bool part_is(const char *data, struct http_part part, const char *word)
 {
-    return part.length == strlen(word) && strncasecmp(data + part.at, word, part.length) == 0;
+    return part.length == strlen(word) && ((data[part.at] ^ word[0]) & ~0x20) == 0 &&
+           strncasecmp(data + part.at, word, part.length) == 0;
 }
 
 bool http_parser_list_has(const char *text, size_t length, const char *word)
@@ -116,9 +127,9 @@ bool http_parser_list_has(const char *text, size_t length, const char *word)
         while (end < length && text[end] != ',')
             end++;
         size_t from = at, to = end;
-        while (from < to && is_blank(text[from]))
+        while (from < to && is_in(text[from], BLANK))
             from++;
-        while (to > from && is_blank(text[to - 1]))
+        while (to > from && is_in(text[to - 1], BLANK))
             to--;
         if (to - from == n && strncasecmp(text + from, word, n) == 0)
             return true;
@@ -139,14 +150,14 @@ struct line_limit {
 /* The line that begins at `at`, without its end; WAIT while it is not whole.
  * Being too long comes before all else that may be wrong with it, so that the
  * answer does not depend on how the bytes came. */
-static int next_line(struct http_parser *p, const char *data, size_t size, struct line_limit limit,
-                     struct http_part *ret_line)
+static inline int next_line(struct http_parser *p, const char *data, size_t size,
+                            const struct line_limit *limit, struct http_part *ret_line)
 {
     size_t from = p->scanned > p->at ? p->scanned : p->at;
     const char *end = size > from ? memchr(data + from, '\n', size - from) : NULL;
 
-    if ((end ? (size_t)(end - data) + 1 : size) > limit.end)
-        return refuse(p, limit.status, limit.reason);
+    if ((end ? (size_t)(end - data) + 1 : size) > limit->end)
+        return refuse(p, limit->status, limit->reason);
     if (!end) {
         p->scanned = size;
         return WAIT;
@@ -174,47 +185,51 @@ static int parse_version(struct http_parser *p, const char *text, size_t length)
 
 /* ---- the first line ---- */
 
-/* Path and query of "/path?query", or of "http://host/path?query". */
-static void split_target(struct http_parser *p, const char *data)
+/* Of "http://host..."; 0 for what is no URL. */
+static size_t scheme_length(const char *target)
 {
-    size_t at = p->target.at, end = at + p->target.length;
-    size_t scheme = p->target.length > 7 && strncasecmp(data + at, "http://", 7) == 0    ? 7
-                    : p->target.length > 8 && strncasecmp(data + at, "https://", 8) == 0 ? 8
-                                                                                         : 0;
+    size_t n = strncasecmp(target, "http://", 7) == 0    ? 7
+               : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                         : 0;
+
+    return is_in(target[n], TARGET) ? n : 0;
+}
+
+/* "/path?query", or "http://host/path?query". */
+static void parse_target(struct http_parser *p, const char *data, size_t at)
+{
+    size_t scheme = data[at] == '/' ? 0 : scheme_length(data + at), path = at + scheme;
 
     if (scheme)
-        for (at += scheme; at < end && data[at] != '/' && data[at] != '?';)
-            at++;
-    const char *mark = memchr(data + at, '?', end - at);
-    p->has_query = mark != NULL;
-    size_t path_end = mark ? (size_t)(mark - data) : end;
-    p->path = (struct http_part){ at, path_end - at };
-    p->query = mark ? (struct http_part){ path_end + 1, end - path_end - 1 }
-                    : (struct http_part){ end, 0 };
+        while (data[path] != '/' && is_in(data[path], PATH))
+            path++;
+    size_t path_end = skip(data, path, PATH), query = path_end, end = path_end;
+    p->has_query = data[path_end] == '?';
+    if (p->has_query)
+        end = skip(data, ++query, TARGET);
+    p->target = (struct http_part){ at, end - at };
+    p->path = (struct http_part){ path, path_end - path };
+    p->query = (struct http_part){ query, end - query };
     if (scheme && p->path.length == 0) /* "http://host" means "http://host/" */
-        p->path = (struct http_part){ p->target.at + scheme - 1, 1 };
+        p->path = (struct http_part){ at + scheme - 1, 1 };
 }
 
 static int parse_request_line(struct http_parser *p, const char *data, struct http_part line)
 {
-    const char *text = data + line.at;
-    size_t method = 0, target, i;
+    size_t line_end = line.at + line.length, method_end = skip(data, line.at, TOKEN);
 
-    while (method < line.length && is_token((unsigned char)text[method]))
-        method++;
-    if (method == 0 || method > 32 || method == line.length || text[method] != ' ')
+    p->method = (struct http_part){ line.at, method_end - line.at };
+    if (p->method.length == 0 || p->method.length > 32 || data[method_end] != ' ')
         return refuse(p, 400, "Malformed request line");
-    for (i = target = method + 1; i < line.length && text[i] != ' '; i++)
-        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f || text[i] == '#')
-            return refuse(p, 400, "The request's target has a character that is not allowed there");
-    if (i == target || i == line.length)
+    parse_target(p, data, method_end + 1);
+    size_t end = p->target.at + p->target.length;
+    if (end < line_end && data[end] != ' ')
+        return refuse(p, 400, "The request's target has a character that is not allowed there");
+    if (p->target.length == 0 || end == line_end)
         return refuse(p, 400, "Malformed request line");
-    if (i - target > p->limits.uri_bytes)
+    if (p->target.length > p->limits.uri_bytes)
         return refuse(p, 414, "The request's target is too long");
-    p->method = (struct http_part){ line.at, method };
-    p->target = (struct http_part){ line.at + target, i - target };
-    split_target(p, data);
-    return parse_version(p, text + i + 1, line.length - i - 1);
+    return parse_version(p, data + end + 1, line_end - end - 1);
 }
 
 static int parse_status_line(struct http_parser *p, const char *data, struct http_part line)
@@ -226,9 +241,8 @@ static int parse_status_line(struct http_parser *p, const char *data, struct htt
     for (size_t i = 9; i < 12; i++)
         if (text[i] < '0' || text[i] > '9')
             return refuse(p, 400, "Malformed status line");
-    for (size_t i = 12; i < line.length; i++)
-        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
-            return refuse(p, 400, "Malformed status line");
+    if (skip(text, 12, TEXT) < line.length)
+        return refuse(p, 400, "Malformed status line");
     p->response_status = (text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0');
     return parse_version(p, text, 8);
 }
@@ -240,40 +254,34 @@ static int run_first_line(struct http_parser *p, const char *data, size_t size)
                                 request ? "The request's target is too long"
                                         : "The status line is too long" };
     struct http_part line;
-    int result = next_line(p, data, size, limit, &line);
+    int result = next_line(p, data, size, &limit, &line);
 
     if (result != GO_ON)
         return result;
     if (line.length == 0 && line.at == 0) /* one empty line in front is read over (RFC 9112, 2.2) */
         return GO_ON;
-    p->start = line.at;
     p->state = FIELDS;
     return request ? parse_request_line(p, data, line) : parse_status_line(p, data, line);
 }
 
 /* ---- fields ---- */
 
-static int parse_field(struct http_parser *p, const char *data, struct http_part line,
-                       struct http_field *ret)
+static inline int parse_field(struct http_parser *p, const char *data, struct http_part line,
+                              struct http_field *ret)
 {
-    const char *text = data + line.at;
-    size_t name = 0, from, to = line.length;
+    size_t name_end = skip(data, line.at, TOKEN), to = line.at + line.length;
 
-    while (name < line.length && is_token((unsigned char)text[name]))
-        name++;
-    if (name == 0 || name == line.length || text[name] != ':')
+    if (name_end == line.at || data[name_end] != ':')
         return refuse(p, 400,
-                      is_blank(text[0]) ? "A header is folded over several lines"
-                                        : "Malformed header");
-    for (from = name + 1; from < to && is_blank(text[from]);)
-        from++;
-    while (to > from && is_blank(text[to - 1]))
+                      is_in(data[line.at], BLANK) ? "A header is folded over several lines"
+                                                  : "Malformed header");
+    size_t from = skip(data, name_end + 1, BLANK);
+    if (skip(data, from, TEXT) < to)
+        return refuse(p, 400, "A header has a control character");
+    while (to > from && is_in(data[to - 1], BLANK))
         to--;
-    for (size_t i = from; i < to; i++)
-        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
-            return refuse(p, 400, "A header has a control character");
-    ret->name = (struct http_part){ line.at, name };
-    ret->value = (struct http_part){ line.at + from, to - from };
+    ret->name = (struct http_part){ line.at, name_end - line.at };
+    ret->value = (struct http_part){ from, to - from };
     return GO_ON;
 }
 
@@ -311,30 +319,41 @@ static int take_field(struct http_parser *p, const char *data, const struct http
         if (p->saw_host)
             return refuse(p, 400, "Several Host headers");
         p->saw_host = true;
+    } else if (part_is(data, f->name, "Connection")) {
+        const char *words = data + f->value.at;
+        p->says_close |= http_parser_list_has(words, f->value.length, "close");
+        p->says_keep_alive |= http_parser_list_has(words, f->value.length, "keep-alive");
     } else if (part_is(data, f->name, "Expect") && part_is(data, f->value, "100-continue")) {
         p->expects_continue = p->minor == 1;
     }
     return GO_ON;
 }
 
-static bool connection_says(const struct http_parser *p, const char *data, const char *word)
+static int grow_fields(struct http_parser *p)
 {
-    for (size_t i = 0; i < p->n_fields; i++) {
-        struct http_part value = p->fields[i].value;
-        if (part_is(data, p->fields[i].name, "Connection") &&
-            http_parser_list_has(data + value.at, value.length, word))
-            return true;
-    }
-    return false;
+    size_t most = p->limits.fields ? p->limits.fields : HTTP_PARSER_FIELDS;
+    size_t capacity = p->capacity ? p->capacity * 2 : FIRST_FIELDS;
+
+    if (p->capacity == most)
+        return refuse(p, 431, "Too many headers");
+    p->capacity = capacity < most ? capacity : most;
+    p->fields = mem_realloc(p->fields, p->capacity * sizeof *p->fields);
+    return GO_ON;
+}
+
+static int add_field(struct http_parser *p, const struct http_field *f)
+{
+    if (p->n_fields == p->capacity && grow_fields(p) < 0)
+        return FAIL;
+    p->fields[p->n_fields++] = *f;
+    return GO_ON;
 }
 
 /* The head is complete: how will the body come? */
-static int begin_body(struct http_parser *p, const char *data)
+static int begin_body(struct http_parser *p)
 {
-    bool close = connection_says(p, data, "close");
-
     p->head_done = true;
-    p->keep_alive = !close && (p->minor == 1 || connection_says(p, data, "keep-alive"));
+    p->keep_alive = !p->says_close && (p->minor == 1 || p->says_keep_alive);
     if (p->chunked && p->has_length)
         return refuse(p, 400, "Both Content-Length and Transfer-Encoding");
     if (p->chunked && p->minor == 0)
@@ -345,8 +364,9 @@ static int begin_body(struct http_parser *p, const char *data)
     p->body = (struct http_part){ p->at, 0 };
     if (p->head_only)
         p->state = DONE;
-    else if (p->kind == HTTP_PARSER_RESPONSE && (p->no_body || p->response_status < 200 ||
-                                            p->response_status == 204 || p->response_status == 304))
+    else if (p->kind == HTTP_PARSER_RESPONSE &&
+             (p->no_body || p->response_status < 200 || p->response_status == 204 ||
+              p->response_status == 304))
         p->state = DONE;
     else if (p->chunked)
         p->state = CHUNK_LINE;
@@ -360,25 +380,16 @@ static int begin_body(struct http_parser *p, const char *data)
 
 static int run_fields(struct http_parser *p, const char *data, size_t size)
 {
-    struct http_part line;
-    struct http_field field;
     struct line_limit limit = { p->limits.head_bytes, 431, "The request's headers are too long" };
-    int result = next_line(p, data, size, limit, &line);
+    struct http_part line;
+    struct http_field f;
+    int result;
 
-    if (result != GO_ON)
-        return result;
-    if (line.length == 0)
-        return begin_body(p, data);
-    if (parse_field(p, data, line, &field) < 0 || take_field(p, data, &field) < 0)
-        return FAIL;
-    if (p->n_fields == (p->limits.fields ? p->limits.fields : HTTP_PARSER_FIELDS))
-        return refuse(p, 431, "Too many headers");
-    if (p->n_fields == p->capacity) {
-        p->capacity = p->capacity ? p->capacity * 2 : 8;
-        p->fields = mem_realloc(p->fields, p->capacity * sizeof *p->fields);
-    }
-    p->fields[p->n_fields++] = field;
-    return GO_ON;
+    while ((result = next_line(p, data, size, &limit, &line)) == GO_ON && line.length > 0)
+        if (parse_field(p, data, line, &f) < 0 || take_field(p, data, &f) < 0 ||
+            add_field(p, &f) < 0)
+            return FAIL;
+    return result == GO_ON ? begin_body(p) : result;
 }
 
 /* ---- the body ---- */
@@ -424,13 +435,11 @@ static int parse_chunk_line(struct http_parser *p, const char *data, struct http
     }
     if (i == 0)
         return refuse(p, 400, "Malformed chunk size");
-    while (i < line.length && is_blank(text[i]))
-        i++;
+    i = skip(text, i, BLANK);
     if (i < line.length && text[i] != ';')
         return refuse(p, 400, "Malformed chunk size");
-    for (; i < line.length; i++)
-        if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
-            return refuse(p, 400, "A chunk's extension has a control character");
+    if (skip(text, i, TEXT) < line.length)
+        return refuse(p, 400, "A chunk's extension has a control character");
     if (chunk > p->limits.body_bytes - p->body.length)
         return refuse(p, 413, "The body is too long");
     if (framing_is_too_long(p))
@@ -446,7 +455,7 @@ static int run_chunk_line(struct http_parser *p, const char *data, size_t size)
     struct http_part line;
     struct line_limit limit = { p->at + p->limits.head_bytes, 400,
                                 "A chunk's first line is too long" };
-    int result = next_line(p, data, size, limit, &line);
+    int result = next_line(p, data, size, &limit, &line);
 
     return result == GO_ON ? parse_chunk_line(p, data, line) : result;
 }
@@ -485,7 +494,7 @@ static int run_trailers(struct http_parser *p, const char *data, size_t size)
     struct http_field ignored;
     struct line_limit limit = { p->trailers + p->limits.head_bytes, 431,
                                 "The trailers are too long" };
-    int result = next_line(p, data, size, limit, &line);
+    int result = next_line(p, data, size, &limit, &line);
 
     if (result != GO_ON)
         return result;

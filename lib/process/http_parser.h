@@ -42,37 +42,39 @@ struct http_field {
 
 struct http_parser {
     /* Of a request or response whose head is complete. */
-    bool head_done;
     struct http_part method, target; /* of requests */
     struct http_part path, query;    /* of the target, as they came; query without '?' */
-    bool has_query;
-    int minor;           /* HTTP/1.minor: 0 or 1 */
-    int response_status; /* of responses */
-    struct http_field *fields;
-    size_t n_fields;
+    int minor;                       /* HTTP/1.minor: 0 or 1 */
+    int response_status;             /* of responses */
+    bool head_done, has_query;
     bool keep_alive; /* what the peer wants */
     bool expects_continue;
+    size_t n_fields; /* of `fields`, see below */
 
     /* When DONE: the body, and how many bytes the whole message has. */
     struct http_part body;
     size_t consumed;
 
     /* When REFUSED. */
-    int status;
     const char *reason;
+    int status;
 
-    enum http_parser_kind kind; /* all below is the parser's own */
-    struct http_parser_limits limits;
-    int state;
-    size_t capacity, at, scanned, start, trailers, left, raw_body;
-    bool has_length, chunked, ends_at_eof, no_body, head_only, saw_host;
+    int state; /* from here on all is the parser's own, but for `fields` */
+    size_t at, scanned, trailers, left, raw_body;
     uint64_t length;
+    bool has_length, chunked, no_body, saw_host, says_close, says_keep_alive;
+
+    enum http_parser_kind kind; /* from here on all outlives the message */
+    bool head_only;
+    struct http_parser_limits limits;
+    struct http_field *fields;
+    size_t capacity;
 };
 
 void http_parser_init(struct http_parser *p, enum http_parser_kind kind,
                       const struct http_parser_limits *limits);
-void http_parser_release(struct http_parser *p);
-void http_parser_restart(struct http_parser *p); /* for the next message */
+void http_parser_release(struct http_parser *p); /* its memory, not its limits: may be restarted */
+void http_parser_restart(struct http_parser *p); /* for the next message, with the same memory */
 
 /* data[0] is the message's first byte.  REFUSED stays REFUSED until a restart. */
 enum http_parser_result http_parser_run(struct http_parser *p, char *data, size_t size);
