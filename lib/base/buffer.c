@@ -23,6 +23,8 @@ void buffer_init(struct buffer *b)
 
 void buffer_release(struct buffer *b)
 {
+    if (!b->base)
+        return;
     mem_free(b->base);
     buffer_init(b);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,6 +14,10 @@
 #include "process/future.h"
 #include "process/http_private.h"
 #include "process/runtime_private.h"
+
+enum { ROOM = HTTP_REQUEST_BLOCK - sizeof(struct http_request) };
+_Static_assert(sizeof(struct http_request) + 256 <= HTTP_REQUEST_BLOCK,
+               "Most requests have all that they need in their block");
 
 /* ---- life ---- */
 
@@ -25,6 +30,24 @@ void http_release_pairs(struct http_pair *pairs, size_t n)
     mem_free(pairs);
 }
 
+/* Memory up to the request's end: in its block, if there is room.  The first of it may
+ * be for anything that 8 bytes align, the rest is for text. */
+static void *keep(struct http_request *r, size_t size)
+{
+    void *at = r->room + r->used;
+
+    if (size > ROOM - r->used)
+        return mem_realloc(NULL, size);
+    r->used += (uint32_t)size;
+    return at;
+}
+
+static void let_go(struct http_request *r, void *kept)
+{
+    if ((uintptr_t)kept - (uintptr_t)r->room >= ROOM)
+        mem_free(kept);
+}
+
 static void request_free(struct http_request *r)
 {
     http_release_pairs(r->query, r->n_query);
@@ -33,19 +56,18 @@ static void request_free(struct http_request *r)
     http_stream_release(r->stream);
     buffer_release(&r->inflated);
     pthread_mutex_destroy(&r->lock);
-    mem_free(r->raw);
+    let_go(r, r->raw);
     mem_free(r->decoded_path);
     mem_free(r->rest);
     mem_free(r->principal);
     http_release_pairs(r->variables, r->n_variables);
-    if (r->content_type != r->type_text)
-        mem_free((char *)r->content_type);
-    http_parser_release(&r->parser);
+    let_go(r, r->content_type);
+    let_go(r, r->parser.fields);
     buffer_release(&r->headers);
     buffer_release(&r->body);
     if (r->connection)
         http_connection_unref(r->connection);
-    spares_put(r, sizeof *r);
+    spares_put(r, HTTP_REQUEST_BLOCK);
 }
 
 void http_request_drop_memory(struct http_request *r)
@@ -54,16 +76,11 @@ void http_request_drop_memory(struct http_request *r)
         request_free(r);
 }
 
-static bool is_plain(const char *text, size_t length)
-{
-    return !memchr(text, '%', length) && !memchr(text, '+', length);
-}
-
 char *http_decode(const char *text, size_t length, struct error *err)
 {
     CLEANUP(buffer_release) struct buffer out = BUFFER_INIT;
 
-    if (is_plain(text, length))
+    if (http_is_plain(text, length))
         return mem_strndup(text, length);
     if (percent_decode(text, length, &out, err) < 0)
         return NULL;
@@ -103,14 +120,14 @@ int http_decode_pairs(const char *text, size_t length, size_t max, struct http_p
 
 static struct http_request *request_alloc(struct runtime *rt)
 {
-    struct http_request *r = memset(spares_take(rt, sizeof *r), 0, sizeof *r);
+    struct http_request *r = spares_take(rt, HTTP_REQUEST_BLOCK);
 
+    memset(r, 0, offsetof(struct http_request, parser));
     ref_init(&r->ref); /* the queue's */
     ref_get(&r->ref);  /* the hands' */
     ref_init(&r->hands);
     list_init(&r->link);
-    pthread_mutex_init(&r->lock, NULL);
-    atomic_init(&r->answered, false);
+    r->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     r->runtime = rt;
     return r;
 }
@@ -133,7 +150,7 @@ static int decode_path(struct http_request *r, struct error *err)
     struct http_part p = r->parser.path;
     char *text = r->raw + p.at;
 
-    if (is_plain(text, p.length)) {
+    if (http_is_plain(text, p.length)) {
         text[p.length] = '\0';
         r->path = text;
         return 0;
@@ -147,17 +164,18 @@ static size_t max_fields(const struct http_request *r)
     return runtime_get_options(r->runtime)->max_fields;
 }
 
-struct http_request *http_request_create(struct runtime *rt, char *raw, struct http_parser *parser,
-                                         struct error *err)
+struct http_request *http_request_create(struct runtime *rt, const char *data, char *own,
+                                         const struct http_parser *parser, struct error *err)
 {
     struct http_request *r = request_alloc(rt);
+    size_t n = parser->n_fields * sizeof *parser->fields;
 
-    r->raw = raw;
     r->parser = *parser;
-    http_parser_init(parser, r->parser.kind, &r->parser.limits);
+    r->parser.fields = n > 0 ? memcpy(keep(r, n), parser->fields, n) : NULL;
+    r->raw = own ? own : memcpy(keep(r, parser->consumed + 1), data, parser->consumed);
     if (decode_path(r, err) < 0 ||
         (r->parser.has_query &&
-         http_decode_pairs(raw + r->parser.query.at, r->parser.query.length, max_fields(r),
+         http_decode_pairs(r->raw + r->parser.query.at, r->parser.query.length, max_fields(r),
                            &r->query, &r->n_query, err) < 0)) {
         request_free(r);
         return NULL;
@@ -174,10 +192,20 @@ static void set_answer(struct http_request *r, int status, const char *content_t
     size_t size = content_type ? strlen(content_type) + 1 : 0;
 
     r->status = status;
-    if (size > sizeof r->type_text)
-        r->content_type = mem_strdup(content_type);
-    else if (content_type)
-        r->content_type = memcpy(r->type_text, content_type, size);
+    if (content_type)
+        r->content_type = memcpy(keep(r, size), content_type, size);
+}
+
+static void set_body(struct http_request *r, const void *body, size_t size)
+{
+    if (size == 0)
+        return;
+    if (size <= ROOM - r->used) {
+        r->short_body = memcpy(keep(r, size), body, size);
+        r->short_size = (uint32_t)size;
+    } else {
+        buffer_append(&r->body, body, size);
+    }
 }
 
 struct http_request *http_request_canned(struct runtime *rt, int status, const char *content_type,
@@ -185,8 +213,9 @@ struct http_request *http_request_canned(struct runtime *rt, int status, const c
 {
     struct http_request *r = request_alloc(rt);
 
+    memset(&r->parser, 0, sizeof r->parser);
     set_answer(r, status, content_type);
-    buffer_append(&r->body, body, size);
+    set_body(r, body, size);
     atomic_store_explicit(&r->answered, true, memory_order_relaxed);
     r->ready = true;
     return r;
@@ -334,30 +363,30 @@ static struct future *already(enum http_request_end end)
 
 struct future *http_request_closed(struct http_request *r)
 {
-    enum http_request_end end;
+    enum http_request_end end = HTTP_REQUEST_OPEN;
     struct future *f = NULL;
 
     pthread_mutex_lock(&r->lock);
-    end = r->end;
-    if (end == HTTP_REQUEST_OPEN) {
-        if (!r->closed)
-            r->closed = promise_create(&future_nothing);
+    if (atomic_compare_exchange_strong(&r->end, &end, HTTP_REQUEST_AWAITED))
+        r->closed = promise_create(&future_nothing);
+    if (r->closed)
         f = promise_future(r->closed);
-    }
     pthread_mutex_unlock(&r->lock);
     return f ? f : already(end);
 }
 
 void http_request_ends(struct http_request *r, enum http_request_end end)
 {
-    struct promise *closed = NULL;
+    enum http_request_end before = HTTP_REQUEST_OPEN;
+    struct promise *closed;
 
+    if (atomic_compare_exchange_strong(&r->end, &before, end) || before != HTTP_REQUEST_AWAITED)
+        return;
     pthread_mutex_lock(&r->lock);
-    if (r->end == HTTP_REQUEST_OPEN) {
-        r->end = end;
-        closed = r->closed;
-        r->closed = NULL;
-    }
+    closed = r->closed;
+    r->closed = NULL;
+    if (closed)
+        atomic_store(&r->end, end);
     pthread_mutex_unlock(&r->lock);
     if (closed && end == HTTP_REQUEST_GONE)
         promise_set(closed, &future_nothing, NULL);
@@ -383,7 +412,7 @@ void http_answer(struct http_request *r, int status, const char *content_type, c
                  size_t size)
 {
     http_request_begin_answer(r, status, content_type);
-    buffer_append(&r->body, body, size);
+    set_body(r, body, size);
     finish_answer(r);
 }
 

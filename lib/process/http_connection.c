@@ -26,6 +26,8 @@
 enum {
     READ_BYTES = 16 * 1024, /* one read, onto the stack: an idle connection keeps no room for it */
     READS_PER_TURN = 16,
+    KEPT_FIELDS = 8,         /* of the head: room for more is given back */
+    TAKEN_BYTES = 16 * 1024, /* from here on a request is not copied, if that can be */
     PROGRESS_BYTES = 16 * 1024 /* that a peer must move in a time-out, to be given another */
 };
 
@@ -93,18 +95,13 @@ static void refuse(struct http_connection *c, int status, const char *reason)
 
 /* ---- what was received ---- */
 
-/* The bytes of the message become the request's: all of the buffer when
- * nothing follows, else a copy. */
-static char *take_bytes(struct http_connection *c, size_t size)
+/* A long message that is all that is kept becomes the request's as it is; NULL: it is
+ * to be copied. */
+static char *take_bytes(struct http_connection *c, const char *data, size_t size)
 {
-    char *raw;
-
-    if (buffer_length(&c->in) == size)
-        return buffer_take(&c->in, NULL);
-    raw = mem_alloc(size + 1);
-    memcpy(raw, buffer_data(&c->in), size);
-    buffer_consume(&c->in, size);
-    return raw;
+    if (size < TAKEN_BYTES || data != buffer_data(&c->in) || size != buffer_length(&c->in))
+        return NULL;
+    return buffer_take(&c->in, NULL);
 }
 
 /* ---- bodies that come as gzip: inflated on a helper thread, nothing is parsed meanwhile ---- */
@@ -195,20 +192,18 @@ static void refuse_one_more(struct http_request *r)
     http_request_unref(r);
 }
 
-static void receive_request(struct http_connection *c, bool is_message)
+static void receive_request(struct http_connection *c, const char *data, bool is_message)
 {
     bool close = !c->parser.keep_alive;
     struct http_request *r;
     struct error err;
-    char *raw;
 
-    raw = take_bytes(c, c->parser.consumed);
-    if (raw[c->parser.path.at] != '/' || c->parser.path.length == 0) {
+    if (data[c->parser.path.at] != '/' || c->parser.path.length == 0) {
         http_connection_say(c, 400, "Request URL path must start with '/'", close);
-        mem_free(raw);
         return;
     }
-    r = http_request_create(c->shard->runtime, raw, &c->parser, &err);
+    r = http_request_create(c->shard->runtime, data, take_bytes(c, data, c->parser.consumed),
+                            &c->parser, &err);
     if (!r) {
         count_refused(c->shard->runtime, 400);
         http_connection_say(c, 400, err.text, close);
@@ -225,20 +220,38 @@ static void receive_request(struct http_connection *c, bool is_message)
         route(r);
 }
 
-static void receive(struct http_connection *c)
+/* An idle connection keeps no room for many fields. */
+static void restart_parser(struct http_connection *c)
 {
+    struct http_parser_limits limits = c->parser.limits;
+
+    if (c->parser.n_fields <= KEPT_FIELDS) {
+        http_parser_restart(&c->parser);
+    } else {
+        http_parser_release(&c->parser);
+        http_parser_init(&c->parser, HTTP_PARSER_REQUEST, &limits);
+    }
+}
+
+/* What the parser has found at the front of data: its size. */
+static size_t receive(struct http_connection *c, const char *data)
+{
+    size_t size = c->parser.consumed;
+
     list_remove(&c->waiting);
     c->said_continue = c->begun = false;
     if (!c->parser.keep_alive)
         c->last = true;
-    bool is_message = wire_is_message(&c->parser, buffer_data(&c->in));
-    if (is_message && !wire_is_json(&c->parser, buffer_data(&c->in))) {
-        http_connection_receive_message(c, buffer_data(&c->in));
-        buffer_consume(&c->in, c->parser.consumed);
+    bool is_message = wire_is_message(&c->parser, data);
+    if (c->unheard && !is_message) {
+        c->last = c->closing = true; /* who asks does not ask any more */
+    } else if (is_message && !wire_is_json(&c->parser, data)) {
+        http_connection_receive_message(c, data);
     } else {
-        receive_request(c, is_message);
+        receive_request(c, data, is_message);
     }
-    http_parser_restart(&c->parser);
+    restart_parser(c);
+    return size;
 }
 
 /* ---- reading ---- */
@@ -259,7 +272,7 @@ static void wait_for_rest(struct http_connection *c)
     if (c->parser.head_done && c->parser.expects_continue && !c->said_continue &&
         http_connection_may_append(c)) {
         c->said_continue = true;
-        buffer_append_text(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+        buffer_append_text(http_connection_output(c), "HTTP/1.1 100 Continue\r\n\r\n");
         http_connection_write_later(c);
     }
     http_connection_wait(c);
@@ -271,40 +284,46 @@ bool http_connection_may_take(const struct http_connection *c)
            c->n_requests < http_connection_options(c)->max_pipelined;
 }
 
-/* Is there something for the parser, behind what can be had without it? */
-static bool may_parse(struct http_connection *c)
+/* As many as may be; how many bytes of data need not be kept. */
+static size_t take_requests(struct http_connection *c, char *data, size_t size)
 {
-    buffer_consume(&c->in,
-                   http_connection_take_repeats(c, buffer_data(&c->in), buffer_length(&c->in)));
-    return http_connection_may_take(c) && buffer_length(&c->in) > 0;
+    size_t taken = 0;
+
+    while (taken < size) {
+        taken += http_connection_take_repeats(c, data + taken, size - taken);
+        if (taken == size || !http_connection_may_take(c))
+            break;
+        c->begun = true;
+        switch (http_parser_run(&c->parser, data + taken, size - taken)) {
+        case HTTP_PARSER_MORE:
+            if (c->at_end)
+                return size; /* half a request, and no more to come */
+            wait_for_rest(c);
+            return taken;
+        case HTTP_PARSER_REFUSED:
+            refuse(c, c->parser.status, c->parser.reason);
+            return size;
+        case HTTP_PARSER_DONE:
+            taken += receive(c, data + taken);
+            if (c->last)
+                taken = size;
+            break;
+        }
+    }
+    /* Of who is to read what is left, the time goes on. */
+    if (!http_connection_is_leaving(c) || buffer_length(&c->out) + buffer_length(&c->large) == 0)
+        list_remove(&c->waiting);
+    return taken;
 }
 
 void http_connection_parse(struct http_connection *c)
 {
-    while (may_parse(c)) {
-        c->begun = true;
-        switch (http_parser_run(&c->parser, buffer_data(&c->in), buffer_length(&c->in))) {
-        case HTTP_PARSER_MORE:
-            if (c->at_end)
-                buffer_release(&c->in); /* half a request, and no more to come */
-            else
-                wait_for_rest(c);
-            return;
-        case HTTP_PARSER_REFUSED:
-            refuse(c, c->parser.status, c->parser.reason);
-            return;
-        case HTTP_PARSER_DONE:
-            receive(c);
-            if (c->last)
-                buffer_release(&c->in);
-            break;
-        }
-    }
-    if (buffer_length(&c->in) == 0)
+    size_t taken = take_requests(c, buffer_data(&c->in), buffer_length(&c->in));
+
+    if (taken < buffer_length(&c->in))
+        buffer_consume(&c->in, taken);
+    else
         buffer_release(&c->in); /* an idle connection keeps no memory */
-    /* Of who is to read what is left, the time goes on. */
-    if (!http_connection_is_leaving(c) || buffer_length(&c->out) + buffer_length(&c->large) == 0)
-        list_remove(&c->waiting);
 }
 
 void http_connection_resume(void *arg)
@@ -326,18 +345,22 @@ bool http_connection_may_read(const struct http_connection *c)
            (c->last || c->n_requests < http_connection_options(c)->max_pipelined);
 }
 
-static void take_input(struct http_connection *c, const char *bytes, size_t size)
+/* Whole requests are taken from where they were read to; only the rest is kept. */
+static void take_input(struct http_connection *c, char *bytes, size_t size)
 {
-    size_t taken = 0;
+    size_t taken;
 
     if (c->last)
         return;
     if (c->parser.head_done)
         c->progress += size;
-    if (buffer_length(&c->in) == 0)
-        taken = http_connection_take_repeats(c, bytes, size);
+    if (buffer_length(&c->in) > 0) {
+        buffer_append(&c->in, bytes, size);
+        http_connection_parse(c);
+        return;
+    }
+    taken = take_requests(c, bytes, size);
     buffer_append(&c->in, bytes + taken, size - taken);
-    http_connection_parse(c);
 }
 
 /* Whoever waits with an answer is told; it may still come, and is written. */
@@ -390,7 +413,8 @@ void http_connection_open(struct http_shard *shard, struct stream *stream)
     c->shard = shard;
     c->stream = stream;
     list_init(&c->waiting);
-    http_connection_begin_output(c);
+    list_init(&c->writing);
+    list_init(&c->requests);
     list_append(&shard->connections, &c->link);
     http_parser_init(&c->parser, HTTP_PARSER_REQUEST, &limits);
     stream_attach(stream, worker_loop(shard->worker), &events, c);

@@ -30,8 +30,12 @@ struct http_shard {
     struct worker *worker;
     struct list connections;
     struct list waiting; /* for the rest of a request; the longest-waiting first */
+    struct list writing; /* those that write at the turn's end */
+    struct turn_hook turn_end;
+    struct buffer output; /* empty: memory for who writes, and is done with it at once */
     bool alarm_is_set;
     size_t n_requests, max_requests; /* whose answers are not written */
+    bool date_is_known;              /* of this turn; who asks for it writes at its end */
     int64_t date_second; /* of the text below; 0: none yet */
     char date[HTTP_DATE_TEXT];
 };
@@ -41,6 +45,8 @@ void http_connection_open(struct http_shard *shard, struct stream *stream);
 void http_connection_close(struct http_connection *c);
 void http_connection_expire(struct http_shard *shard); /* 408 to those that waited too long */
 void http_connection_close_all(struct http_shard *shard);
+/* http_connection_output.c: a shard's turn_end. */
+void http_connection_write_all(struct turn_hook *turn_end);
 
 /* http_server.c.  The runtime is whole: what has arrived may be answered. */
 void http_server_open(struct http_server *s);

@@ -34,7 +34,7 @@ static void say_standard(struct http_connection *c, int status, bool close)
 static void accept_plainly(struct http_connection *c, size_t n)
 {
     if (http_connection_may_append(c))
-        wire_accept(&c->out, http_server_date(c->shard), n);
+        wire_accept(http_connection_output(c), http_server_date(c->shard), n);
     else
         for (size_t i = 0; i < n; i++)
             http_connection_say(c, 202, NULL, false);

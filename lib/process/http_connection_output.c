@@ -16,11 +16,11 @@
 #include "process/http_gzip.h"
 
 enum {
-    HEAD_BYTES = 200,             /* that an answer's head mostly has, without its own headers */
     COPY_BYTES = 16 * 1024,       /* bodies up to this are copied behind their heads */
     ROUNDS_PER_TURN = 16,         /* of writing: others want to be served too */
     GZIP_BYTES = 1024,            /* shorter bodies are not compressed */
     GZIP_ASIDE_BYTES = 16 * 1024, /* longer ones on a helper thread */
+    KEPT_BYTES = 32 * 1024,       /* memory up to this is kept for the next answers */
     DISCARD_BYTES = 16 * 1024,
     DISCARDED_READS = 16 /* of what an erring peer has sent, before the close */
 };
@@ -35,15 +35,16 @@ void http_connection_enqueue(struct http_connection *c, struct http_request *r)
     c->shard->n_requests++;
     if (++c->n_requests == http_connection_options(c)->max_pipelined)
         http_server_count(c->shard->runtime, "process/connections_full_of_requests");
-    c->held += r->ready ? buffer_length(&r->body) : 0;
-    if (c->at_end)
+    c->held += r->ready ? http_answer_size(r) : 0;
+    if (c->at_end || c->unheard)
         http_request_ends(r, HTTP_REQUEST_GONE);
 }
 
 /* Its answer is ready; its place ends, with all of it that was not taken. */
 void http_connection_forget(struct http_connection *c, struct http_request *r)
 {
-    c->held -= buffer_length(&r->body);
+    c->held -= http_answer_size(r);
+    buffer_release(&r->body);
     if (r->stream) {
         c->held -= r->stream->held;
         r->stream->held = 0;
@@ -75,21 +76,42 @@ void http_connection_say(struct http_connection *c, int status, const char *text
 
 /* ---- from the queue into the bytes to be written ---- */
 
+/* One piece of memory goes round among the connections of a shard: those that have
+ * nothing to write keep none. */
+struct buffer *http_connection_output(struct http_connection *c)
+{
+    if (!c->out.base) {
+        c->out = c->shard->output;
+        buffer_init(&c->shard->output);
+    }
+    return &c->out;
+}
+
+static void give_back_memory(struct http_connection *c)
+{
+    if (c->out.capacity > KEPT_BYTES || c->shard->output.base) {
+        buffer_release(&c->out);
+    } else {
+        c->shard->output = c->out;
+        buffer_init(&c->out);
+    }
+}
+
 static void put_body(struct http_connection *c, struct http_request *r)
 {
-    size_t size = r->without_body ? 0 : buffer_length(&r->body);
+    struct buffer *out = http_connection_output(c);
 
-    buffer_reserve(&c->out, HEAD_BYTES + buffer_length(&r->headers) +
-                                (size > COPY_BYTES ? 0 : size));
-    http_format_head(&c->out, r, http_server_date(c->shard));
-    c->held -= buffer_length(&r->body);
-    if (size > COPY_BYTES) {
+    http_format_head(out, r, http_server_date(c->shard));
+    if (r->without_body)
+        return;
+    buffer_append(out, r->short_body, r->short_size);
+    if (buffer_length(&r->body) <= COPY_BYTES) {
+        buffer_append(out, buffer_data(&r->body), buffer_length(&r->body));
+    } else {
+        c->held -= buffer_length(&r->body);
         c->large = r->body;
         buffer_init(&r->body);
-    } else {
-        buffer_append(&c->out, buffer_data(&r->body), size);
     }
-    buffer_release(&r->body);
 }
 
 /* What there is of it; false while it is open. */
@@ -100,7 +122,7 @@ static bool put_stream(struct http_connection *c, struct http_request *r)
 
     if (!s->begun) {
         s->begun = true;
-        http_format_head(&c->out, r, http_server_date(c->shard));
+        http_format_head(http_connection_output(c), r, http_server_date(c->shard));
     }
     if (r->without_body)
         return true;
@@ -112,14 +134,35 @@ static bool put_stream(struct http_connection *c, struct http_request *r)
     return state != HTTP_STREAM_OPEN;
 }
 
+static void drop_ready(struct http_connection *c)
+{
+    list_each_safe (r, &c->requests, struct http_request, link)
+        if (r->ready)
+            http_connection_forget(c, r);
+}
+
 /* Behind an answer that closes nothing more is said. */
 static void end_answers(struct http_connection *c)
 {
     c->closing = true;
     list_remove(&c->waiting);
+    drop_ready(c);
+}
+
+/* The peer takes no answers any more, as one that has sent its messages and closed.
+ * What it has sent may still lie here unread: its messages are taken to the last. */
+static void stop_answering(struct http_connection *c)
+{
+    c->unheard = true;
     list_each_safe (r, &c->requests, struct http_request, link)
-        if (r->ready)
-            http_connection_forget(c, r);
+        http_request_ends(r, HTTP_REQUEST_GONE);
+}
+
+static void drop_output(struct http_connection *c)
+{
+    buffer_release(&c->out);
+    buffer_release(&c->large);
+    drop_ready(c);
 }
 
 static void take_ready(struct http_connection *c)
@@ -179,22 +222,25 @@ static bool write_ready(struct http_connection *c)
             http_connection_write_later(c);
             break;
         }
-        take_ready(c);
+        if (c->unheard)
+            drop_output(c);
+        else
+            take_ready(c);
+        if (to_write(c) == 0)
+            break;
         struct stream_bytes v[] = { { buffer_data(&c->out), buffer_length(&c->out) },
                                     { buffer_data(&c->large), buffer_length(&c->large) } };
-        if (v[0].size + v[1].size == 0)
-            break;
         ssize_t n = stream_write(c->stream, v, v[1].size ? 2 : 1, &err);
         if (n < 0 && err.code == EAGAIN)
             break;
         if (n < 0) {
-            http_connection_close(c);
-            return false;
+            stop_answering(c);
+            continue;
         }
         consume_written(c, (size_t)n);
     }
     if (buffer_length(&c->out) == 0)
-        buffer_release(&c->out);
+        give_back_memory(c);
     if (to_write(c) + c->held > http_connection_options(c)->max_output_bytes) {
         close_unread(c);
         return false;
@@ -216,7 +262,8 @@ static void discard_input(struct http_connection *c)
 /* After writing: close, or wait for what may come. */
 static void settle(struct http_connection *c)
 {
-    bool over = c->closing || (c->at_end && !c->paused && c->n_requests == 0);
+    bool over =
+        c->closing || (c->at_end && !c->paused && (c->unheard || c->n_requests == 0));
 
     if (over && to_write(c) + c->held == 0) {
         if (c->refused)
@@ -231,11 +278,9 @@ static void settle(struct http_connection *c)
 
 /* ---- once a turn ---- */
 
-static void turn_ends(struct turn_hook *hook)
+static void write_and_go_on(struct http_connection *c)
 {
-    struct http_connection *c = container_of(hook, struct http_connection, hook);
-
-    c->hooked = false;
+    list_remove(&c->writing);
     if (c->stream && write_ready(c)) {
         http_connection_parse(c); /* requests that waited for the queue to become shorter */
         settle(c);
@@ -243,20 +288,27 @@ static void turn_ends(struct turn_hook *hook)
     http_connection_unref(c);
 }
 
-void http_connection_begin_output(struct http_connection *c)
+/* Who is not done with it comes again in the next turn. */
+void http_connection_write_all(struct turn_hook *turn_end)
 {
-    c->hook.fn = turn_ends;
-    list_init(&c->hook.link);
-    list_init(&c->requests);
+    struct http_shard *shard = container_of(turn_end, struct http_shard, turn_end);
+    struct list writing;
+    struct http_connection *c;
+
+    list_init(&writing);
+    list_splice(&writing, &shard->writing);
+    while ((c = list_first(&writing, struct http_connection, writing)))
+        write_and_go_on(c);
+    shard->date_is_known = false;
 }
 
 void http_connection_write_later(struct http_connection *c)
 {
-    if (c->hooked || !c->stream)
+    if (!list_is_empty(&c->writing) || !c->stream)
         return;
-    c->hooked = true;
     http_connection_ref(c);
-    worker_at_turn_end(c->shard->worker, &c->hook);
+    list_append(&c->shard->writing, &c->writing);
+    worker_at_turn_end(c->shard->worker, &c->shard->turn_end);
 }
 
 /* ---- answers of others: each of these takes a reference to the memory ---- */
@@ -283,7 +335,7 @@ static void answer_is_ready(void *arg)
     struct http_connection *c = r->connection;
 
     r->ready = true;
-    c->held += buffer_length(&r->body);
+    c->held += http_answer_size(r);
     if (!c->stream)
         http_connection_forget(c, r);
     else if (!r->stream || look_at_stream(c, r))

@@ -22,16 +22,16 @@ struct http_connection {
     struct stream *stream;      /* NULL: closed */
     struct list link;           /* shard->connections */
     struct list waiting;        /* shard->waiting, as long as we wait for the peer to move */
+    struct list writing;        /* shard->writing: a reference */
     struct instant waits_since; /* for the rest of a request, or for it to read what is last */
     size_t progress;            /* bytes of a body, or that it read, since then */
-    struct turn_hook hook;
-    bool hooked;
 
     struct buffer in;
     struct http_parser parser;
     bool begun; /* the parser has seen a part of the first request in `in` */
     struct http_kept_head kept;
     bool at_end;  /* the peer sends nothing more */
+    bool unheard; /* the peer takes no answers any more */
     bool last;    /* what it sends behind its last request is thrown away */
     bool closing; /* we read nothing more; closed when all is written */
     bool refused; /* ... because of what the peer has sent */
@@ -72,7 +72,7 @@ size_t http_connection_take_repeats(struct http_connection *c, const char *data,
 void http_connection_forget_head(struct http_connection *c);
 
 /* http_connection_output.c */
-void http_connection_begin_output(struct http_connection *c);
+struct buffer *http_connection_output(struct http_connection *c); /* `out`, to append to */
 void http_connection_write_later(struct http_connection *c); /* at the turn's end */
 void http_connection_enqueue(struct http_connection *c, struct http_request *r);
 void http_connection_forget(struct http_connection *c, struct http_request *r);

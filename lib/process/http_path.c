@@ -60,11 +60,11 @@ static enum fit compare(const char *text, size_t length, const struct segment *l
                : NO_FIT;
 }
 
-static enum fit compare_literal(const struct segment *s, const struct segment *literal)
+static enum fit compare_decoded(const struct segment *s, const struct segment *literal)
 {
     CLEANUP(buffer_release) struct buffer decoded = BUFFER_INIT;
 
-    if (!memchr(s->text, '%', s->length) && !memchr(s->text, '+', s->length))
+    if (http_is_plain(s->text, s->length))
         return compare(s->text, s->length, literal);
     if (percent_decode(s->text, s->length, &decoded, NULL) < 0)
         return NO_FIT;
@@ -73,7 +73,8 @@ static enum fit compare_literal(const struct segment *s, const struct segment *l
 
 /* How the path, or its front, fits to the route; only the last segment may have
  * a ".json" more. */
-static enum fit match(const char *route, const char *path, size_t length, size_t *ret_matched)
+static enum fit match(const char *route, const char *path, size_t length, bool is_plain,
+                      size_t *ret_matched)
 {
     const char *p = path, *route_end = route + strlen(route), *end = path + length;
     struct segment wanted, s;
@@ -84,8 +85,10 @@ static enum fit match(const char *route, const char *path, size_t length, size_t
             return NO_FIT;
         if (is_variable(&wanted))
             fit = s.length > 0 ? FITS : NO_FIT;
+        else if (is_plain)
+            fit = compare(s.text, s.length, &wanted);
         else
-            fit = compare_literal(&s, &wanted);
+            fit = compare_decoded(&s, &wanted);
         if (fit == NO_FIT || (fit == FITS_WITHOUT_JSON && route != route_end))
             return NO_FIT;
     }
@@ -106,7 +109,8 @@ static bool is_more_exact(const char *a, const char *b)
 }
 
 const struct process_route *http_path_find(const struct process_route *const *tables,
-                                           const char *path, size_t length, size_t *ret_matched)
+                                           const char *path, size_t length, bool is_plain,
+                                           size_t *ret_matched)
 {
     const struct process_route *best = NULL;
     enum fit best_fit = NO_FIT;
@@ -114,7 +118,7 @@ const struct process_route *http_path_find(const struct process_route *const *ta
 
     for (; tables && *tables; tables++)
         for (const struct process_route *row = *tables; row->serve; row++) {
-            enum fit fit = match(row->path, path, length, &matched);
+            enum fit fit = match(row->path, path, length, is_plain, &matched);
             if (fit == NO_FIT || (best && matched < best_matched))
                 continue;
             if (best && matched == best_matched && !is_more_exact(row->path, best->path) &&
@@ -136,6 +140,8 @@ size_t http_path_variables(const char *route, const char *path, size_t length,
     size_t n = 0;
 
     *ret_pairs = NULL;
+    if (!strchr(route, '{'))
+        return 0;
     while (next_segment(&route, route_end, &name) && next_segment(&path, end, &value)) {
         if (!is_variable(&name))
             continue;

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/list.h"
@@ -29,10 +31,17 @@ struct http_pair {
     char *key, *value;
 };
 
-enum { HTTP_TYPE_TEXT = 48 };
+/* What has become of a request, as http_request_closed tells it; awaited is an open one
+ * of which somebody wants to know. */
+enum http_request_end {
+    HTTP_REQUEST_OPEN,
+    HTTP_REQUEST_AWAITED,
+    HTTP_REQUEST_GONE,
+    HTTP_REQUEST_DONE
+};
 
-/* What has become of a request, as http_request_closed tells it. */
-enum http_request_end { HTTP_REQUEST_OPEN, HTTP_REQUEST_GONE, HTTP_REQUEST_DONE };
+/* A request, and what is short of it and its answer: the largest block that spares.c keeps. */
+enum { HTTP_REQUEST_BLOCK = 1016 };
 
 struct http_request {
     struct ref ref;   /* the memory: the queue's, and one for all hands together */
@@ -43,7 +52,6 @@ struct http_request {
     struct address peer;
 
     char *raw; /* the bytes of the request, with NULs put behind its parts */
-    struct http_parser parser;
     bool is_message;        /* of a process, in JSON: it goes to its mailbox */
     struct event event;     /* in the mailbox of its process */
     const char *path;       /* decoded: in raw, or */
@@ -59,10 +67,9 @@ struct http_request {
     struct buffer inflated; /* the body, when it came as gzip */
     bool was_inflated;
 
-    pthread_mutex_t lock; /* of these, and of the stream's: */
-    enum http_request_end end;
-    struct promise *closed; /* somebody wants to know of its end */
-    bool has_form;          /* decoded into `form` */
+    _Atomic enum http_request_end end; /* set under the lock, unless nobody waits for it */
+    struct promise *closed;            /* as long as it is awaited; the lock's, as the next: */
+    bool has_form;                     /* decoded into `form` */
     struct http_pair *form;
     size_t n_form;
 
@@ -71,11 +78,17 @@ struct http_request {
     bool without_body, close, keep_alive_1_0; /* how it is written */
     bool encoded;                             /* the answer has a Content-Encoding */
     int status;
-    const char *content_type; /* NULL: none */
-    char type_text[HTTP_TYPE_TEXT]; /* where it is when it is as short as nearly all are */
-    struct buffer headers; /* "Name: value\r\n"... */
-    struct buffer body;
+    char *content_type;         /* NULL: none */
+    struct buffer headers;      /* "Name: value\r\n"... */
+    const char *short_body;     /* in `room`, or */
+    struct buffer body;         /* if it did not fit there */
     struct http_stream *stream; /* instead of a body */
+    uint32_t short_size, used;  /* of `room` */
+
+    /* All above is zero at first. */
+    struct http_parser parser;
+    pthread_mutex_t lock; /* also the stream's */
+    _Alignas(8) char room[]; /* the block's rest, for what is needed up to the request's end */
 };
 
 /* A streamed answer.  It lives in its request; the handles hold one hand. */
@@ -98,10 +111,10 @@ struct http_stream {
 
 enum http_stream_state { HTTP_STREAM_OPEN, HTTP_STREAM_ENDED, HTTP_STREAM_FAILED };
 
-/* Takes raw (NUL-terminated) and the parser, which has seen it.  NULL with the
- * reason when its URL cannot be decoded; all is released then. */
-struct http_request *http_request_create(struct runtime *rt, char *raw, struct http_parser *parser,
-                                         struct error *err);
+/* What the parser has found in data.  It is copied, unless the bytes are in memory of
+ * their own, which is taken.  NULL with the reason when its URL cannot be decoded. */
+struct http_request *http_request_create(struct runtime *rt, const char *data, char *own,
+                                         const struct http_parser *parser, struct error *err);
 /* Without a request's bytes: an answer that is complete from the start. */
 struct http_request *http_request_canned(struct runtime *rt, int status, const char *content_type,
                                          const void *body, size_t size);
@@ -111,9 +124,10 @@ void http_request_ends(struct http_request *r, enum http_request_end end);
 /* Whoever passes here answers; a second one broke the rule. */
 void http_request_begin_answer(struct http_request *r, int status, const char *content_type);
 /* http_path.c: the route of a path below its process, as it came: how many bytes of
- * it the route stands for.  NULL: none. */
+ * it the route stands for.  NULL: none.  is_plain: there is nothing in it to decode. */
 const struct process_route *http_path_find(const struct process_route *const *tables,
-                                           const char *path, size_t length, size_t *ret_matched);
+                                           const char *path, size_t length, bool is_plain,
+                                           size_t *ret_matched);
 /* What its variables stand for; the caller's. */
 size_t http_path_variables(const char *route, const char *path, size_t length,
                            struct http_pair **ret_pairs);
@@ -125,6 +139,17 @@ int http_decode_pairs(const char *text, size_t length, size_t max, struct http_p
                       size_t *ret_n, struct error *err);
 void http_release_pairs(struct http_pair *pairs, size_t n);
 bool http_accepts_encoding(const struct http_request *r, const char *encoding);
+
+static inline bool http_is_plain(const char *text, size_t length) /* nothing to decode */
+{
+    return !memchr(text, '%', length) && !memchr(text, '+', length);
+}
+
+/* Of the answer's body, whatever of it is written. */
+static inline size_t http_answer_size(const struct http_request *r)
+{
+    return r->short_size + buffer_length(&r->body);
+}
 
 /* http_stream.c, for the connection; on its worker. */
 void http_stream_release(struct http_stream *s);

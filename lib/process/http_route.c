@@ -30,7 +30,7 @@ static void http_event_run(struct process *self, struct event *e)
     const char *path = r->raw + r->below.at;
     size_t matched;
     const struct process_route *route =
-        http_path_find(self->routes, path, r->below.length, &matched);
+        http_path_find(self->routes, path, r->below.length, !r->decoded_path, &matched);
 
     if (!route) {
         http_answer_error(r, 404, NULL);
@@ -72,7 +72,7 @@ static bool find_by_id(struct http_request *r, const char *text, size_t length,
     CLEANUP(buffer_release) struct buffer decoded = BUFFER_INIT;
     char id[ID_TEXT];
 
-    if (length >= sizeof id || memchr(text, '%', length) || memchr(text, '+', length)) {
+    if (length >= sizeof id || r->decoded_path) {
         percent_decode(text, length, &decoded, NULL);
         return buffer_length(&decoded) > 0 &&
                runtime_find(r->runtime, buffer_data(&decoded), ret_pid);

@@ -97,9 +97,12 @@ void http_server_closed(struct http_server *s)
 
 const char *http_server_date(struct http_shard *shard)
 {
+    if (shard->date_is_known)
+        return shard->date;
     struct instant wall = runtime_wall(shard->runtime);
     int64_t second = wall.ns / 1000000000;
 
+    shard->date_is_known = true;
     if (second != shard->date_second) {
         shard->date_second = second;
         http_format_date(wall, shard->date);
@@ -160,6 +163,9 @@ struct http_server *http_server_create(struct runtime *rt, struct address bind,
         shard->max_requests = (runtime_get_options(rt)->max_requests + n - 1) / n;
         list_init(&shard->connections);
         list_init(&shard->waiting);
+        list_init(&shard->writing);
+        list_init(&shard->turn_end.link);
+        shard->turn_end.fn = http_connection_write_all;
     }
     s->listener = host_listen(worker_loop(worker_get(rt, 0)), bind, accepted, s, ret_bound, err);
     if (!s->listener) {
@@ -178,7 +184,9 @@ void http_server_destroy(struct http_server *s)
         stream_close(a->stream);
         mem_free(a);
     }
-    for (unsigned i = 0; i < s->n_shards; i++)
+    for (unsigned i = 0; i < s->n_shards; i++) {
         http_connection_close_all(&s->shards[i]);
+        buffer_release(&s->shards[i].output);
+    }
     mem_free(s);
 }

@@ -17,6 +17,7 @@ struct shop {
     AT("/packed", serve_packed, NULL)                                                              \
     AT("/stream", serve_stream, NULL)                                                              \
     AT("/length", serve_length, NULL)                                                              \
+    AT("/copy", serve_copy, NULL)                                                                  \
     AT("/form", serve_form, NULL)                                                                  \
     AT("/accepts", serve_accepts, NULL)                                                            \
     AT("/later", serve_later, NULL)
@@ -73,6 +74,14 @@ static void serve_length(struct shop *s UNUSED, struct http_request *r)
     say(r, text);
 }
 
+static void serve_copy(struct shop *s UNUSED, struct http_request *r)
+{
+    size_t size;
+    const char *body = http_request_body(r, &size);
+
+    http_answer(r, 200, http_request_header(r, "Last"), body, size);
+}
+
 static void serve_form(struct shop *s UNUSED, struct http_request *r)
 {
     const char *value = http_request_form(r, "id");
@@ -121,6 +130,47 @@ static void start(struct runtime_options o)
     memset(&shop, 0, sizeof shop);
     ck_assert_int_eq(process_spawn(rt, &shop.process, &shop_class, "shop", NULL, NULL), 0);
 }
+
+/* ---- short and long: what has its place with the request, and what has not ---- */
+
+static void say_copy(struct buffer *out, int fields, int type, int size)
+{
+    buffer_append_text(out, "POST /shop/copy HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < fields; i++)
+        buffer_printf(out, "Field-%d: %d\r\n", i, i);
+    buffer_printf(out, "Last: t/%0*d\r\nContent-Length: %d\r\n\r\n%0*d", type, type, size,
+                  size, size);
+}
+
+static void expect_copy(struct browser *b, int type, int size)
+{
+    CLEANUP(mem_free_p) char *has = mem_printf("Content-Type: t/%0*d\r\nContent-Length: %d\r\n",
+                                               type, type, size);
+    CLEANUP(mem_free_p) char *body = mem_printf("%0*d", size, size);
+
+    browser_expect_head(b, "200", has, NULL);
+    browser_expect(b, body);
+}
+
+START_TEST(requests_and_answers_of_every_length_come_whole)
+{
+    CLEANUP(buffer_release) struct buffer out = BUFFER_INIT;
+    struct browser *b;
+
+    start((struct runtime_options){ 0 });
+    b = browser_open();
+    for (int n = 3; n < 1000; n++) {
+        say_copy(&out, n % 40, 3, n);
+        say_copy(&out, 0, n, 3);
+        browser_send(b, buffer_data(&out), buffer_length(&out));
+        expect_copy(b, 3, n);
+        expect_copy(b, n, 3);
+        buffer_clear(&out);
+    }
+    browser_close(b);
+    world_stop();
+}
+END_TEST
 
 /* ---- gzip of answers ---- */
 
@@ -398,7 +448,8 @@ START_TEST(a_refused_peer_whose_answer_takes_time_is_not_hurried)
 }
 END_TEST
 
-UNIT(http_body, long_bodies_are_compressed_for_who_accepts_it, what_must_stay_as_it_is_stays,
+UNIT(http_body, requests_and_answers_of_every_length_come_whole,
+     long_bodies_are_compressed_for_who_accepts_it, what_must_stay_as_it_is_stays,
      a_body_that_comes_compressed_is_inflated, a_bomb_and_what_is_no_gzip_are_refused,
      a_form_is_read_field_by_field, the_most_specific_range_of_accept_decides,
      a_slow_upload_that_goes_on_is_not_cut, an_upload_that_comes_in_drops_is,
