@@ -354,6 +354,8 @@ static void read_until(struct line *l, const char *end, struct buffer *ret)
         ck_assert(line_more(l, ret));
 }
 
+#define ACCEPTED "HTTP/1.1 202 Accepted\r\nDate: x\r\nContent-Length: 0\r\n\r\n"
+
 START_TEST(a_connection_that_nobody_needs_is_closed_when_all_was_answered)
 {
     struct buffer got = BUFFER_INIT;
@@ -374,11 +376,75 @@ START_TEST(a_connection_that_nobody_needs_is_closed_when_all_was_answered)
     node_settle(&here);
     ck_assert(!line_has_ended(l)); /* open: its answer is missing */
 
-    const char *answer = "HTTP/1.1 202 Accepted\r\nDate: x\r\nContent-Length: 0\r\n\r\n";
-    line_put(l, answer);
+    line_put(l, ACCEPTED);
     while (!line_has_ended(l))
         runtime_clock_advance(here.rt, SECONDS(5));
     line_close(l);
+    line_stop_listening(&listener);
+    buffer_release(&got);
+    pid_release(&peer);
+    node_stop(&here);
+    pid_release(&a_pid);
+}
+END_TEST
+
+/* What it wrote lies in the peer, unread perhaps: a close would lose it. */
+START_TEST(a_connection_that_was_replaced_waits_for_its_answers)
+{
+    struct buffer got = BUFFER_INIT;
+    struct pid peer;
+
+    start_here((struct runtime_options){ 0 });
+    runtime_clock_pause(here.rt);
+    peer = listen_there();
+    dispatch(&a_pid, say, .to = pid_dup(&peer), .first = 1, .last = 2);
+    struct line *old = line_accept(&listener);
+    read_until(old, "2\r\n0\r\n\r\n", &got);
+    dispatch(&a_pid, watch, .peer = pid_dup(&peer), .mode = LINK_RECONNECT);
+    struct line *young = line_accept(&listener);
+    for (int i = 0; i < 2; i++) {
+        node_settle(&here);
+        ck_assert(!line_has_ended(old));
+        line_put(old, ACCEPTED);
+    }
+    while (!line_has_ended(old))
+        node_settle(&here);
+    ck_assert(!line_has_ended(young));
+    line_close(old);
+    line_close(young);
+    check_heard(&a, "exited:x(1) ");
+    line_stop_listening(&listener);
+    buffer_release(&got);
+    pid_release(&peer);
+    node_stop(&here);
+    pid_release(&a_pid);
+}
+END_TEST
+
+START_TEST(a_connection_that_was_replaced_does_not_wait_for_ever)
+{
+    struct buffer got = BUFFER_INIT;
+    struct pid peer;
+
+    start_here((struct runtime_options){ 0 });
+    runtime_clock_pause(here.rt);
+    peer = listen_there();
+    dispatch(&a_pid, say, .to = pid_dup(&peer), .first = 1, .last = 1);
+    struct line *old = line_accept(&listener);
+    read_until(old, "0\r\n\r\n", &got);
+    dispatch(&a_pid, watch, .peer = pid_dup(&peer), .mode = LINK_RECONNECT);
+    struct line *young = line_accept(&listener);
+    for (int i = 0; i < 10; i++) {
+        node_settle(&here);
+        runtime_clock_advance(here.rt, SECONDS(10));
+    }
+    node_settle(&here);
+    ck_assert(!line_has_ended(old));
+    while (!line_has_ended(old))
+        runtime_clock_advance(here.rt, SECONDS(10));
+    line_close(old);
+    line_close(young);
+    check_heard(&a, "exited:x(1) ");
     line_stop_listening(&listener);
     buffer_release(&got);
     pid_release(&peer);
@@ -517,5 +583,7 @@ UNIT(network, messages_travel_both_ways, messages_stay_in_order_before_and_after
      a_reconnect_before_the_first_connection_stands_loses_nothing,
      a_pid_of_our_own_that_is_only_text_needs_no_network, many_actors_send_to_one_peer,
      a_connection_that_nobody_needs_is_closed_when_all_was_answered,
+     a_connection_that_was_replaced_waits_for_its_answers,
+     a_connection_that_was_replaced_does_not_wait_for_ever,
      a_connection_whose_linkers_have_gone_is_closed_too, a_peer_that_does_not_read_is_given_up,
      a_peer_that_closes_is_told_to_the_linker, it_is_the_same_in_the_simulated_world);
