@@ -8,7 +8,7 @@
  *
  * Any status is an answer; a future FAILS when there is none, with a sentence
  * that says what was asked and what went wrong.  One whose future is discarded
- * is given up.  Any thread, while the runtime lives.
+ * is given up.  Any thread, while the runtime lives; references may end later.
  *
  * Limits and time-outs are the ask's.  A question is sent again, once, only when
  * a kept connection turns out to have been closed by the server before it

@@ -26,15 +26,36 @@ void http_client_drop(struct http_client *c)
     pid_release(&c->pool);
     buffer_release(&c->in);
     http_parser_release(&c->parser);
+    mem_free(c->late);
     mem_free(c);
 }
 
+/* What has ended needs nothing any more; nor may its runtime be there still. */
 void http_client_post(struct http_client *c, void (*fn)(void *arg))
 {
-    if (c->runtime_gone)
+    if (c->runtime_gone || c->ended)
         return;
     ref_get(&c->ref);
     worker_post(c->worker, fn, c);
+}
+
+/* ---- the queue ---- */
+
+static void put_in(struct http_client *c, struct http_exchange *e)
+{
+    e->number = ++c->n_asked;
+    list_append(&c->queue, &e->link);
+    if (!c->unsent)
+        c->unsent = e;
+    http_client_timeout_add(c, e);
+}
+
+void http_client_take_out(struct http_client *c, struct http_exchange *e)
+{
+    if (c->unsent == e)
+        c->unsent = http_client_next(c, e);
+    list_remove(&e->link);
+    http_client_timeout_remove(c, e);
 }
 
 /* ---- the end ---- */
@@ -51,9 +72,9 @@ static bool may_be_asked_again(struct http_client *c, struct http_exchange *e)
 static void end_exchange(struct http_client *c, struct http_exchange *e, const struct error *err,
                          bool again)
 {
-    list_remove(&e->link);
-    http_exchange_carry(e, NULL);
+    http_client_take_out(c, e);
     if (again) {
+        http_exchange_carry(e, NULL);
         e->was_retried = true;
         e->sent = 0;
         e->was_offered = e->is_sent = false;
@@ -64,6 +85,7 @@ static void end_exchange(struct http_client *c, struct http_exchange *e, const s
         http_exchange_discard(e);
     else
         http_exchange_fail(e, err);
+    http_exchange_carry(e, NULL);
     http_exchange_unref(e);
 }
 
@@ -103,9 +125,9 @@ static void runtime_ended(struct process *executor UNUSED, struct future *f, voi
         c->stream = NULL;
         promise_discard(c->disconnected);
         list_each_safe (e, &c->queue, struct http_exchange, link) {
-            list_remove(&e->link);
-            http_exchange_carry(e, NULL);
+            http_client_take_out(c, e);
             http_exchange_discard(e);
+            http_exchange_carry(e, NULL);
             http_exchange_unref(e);
         }
         if (c->is_lent)
@@ -135,24 +157,13 @@ static void leave(struct http_client *c, struct http_exchange *e)
     }
 }
 
-static void look_for_given_up(struct http_client *c)
-{
-    list_each_safe (e, &c->queue, struct http_exchange, link) {
-        if (http_exchange_is_given_up(e))
-            leave(c, e);
-        if (c->ended)
-            return;
-    }
-}
-
 void http_client_serve(struct http_client *c)
 {
     struct http_exchange *first;
 
     if (c->ended)
         return;
-    look_for_given_up(c);
-    if (!c->ended && c->connected)
+    if (c->connected)
         http_client_send_out(c);
     if (!c->ended && list_is_empty(&c->queue)) {
         if (c->closing)
@@ -175,6 +186,20 @@ void http_client_look(void *arg)
 {
     http_client_serve(arg);
     http_client_drop(arg);
+}
+
+/* Before it is in the queue, `enter` sees that it was given up. */
+void http_client_leave(void *arg)
+{
+    struct http_exchange *e = arg;
+    struct http_client *c = e->connection;
+
+    if (c && !list_is_empty(&e->link)) {
+        ref_get(&c->ref);
+        leave(c, e);
+        http_client_look(c);
+    }
+    http_exchange_unref(e);
 }
 
 /* ---- the beginning ---- */
@@ -274,18 +299,20 @@ static void enter(void *arg)
     c->is_lent = e->is_pooled;
     if (list_is_empty(&c->queue))
         c->sent = runtime_now(c->runtime);
-    list_append(&c->queue, &e->link);
-    if (c->ended || c->closing)
+    put_in(c, e);
+    if (c->ended || c->closing) {
         come_too_late(c, e);
-    else
+    } else {
+        if (http_exchange_is_given_up(e))
+            leave(c, e);
         http_client_serve(c);
+    }
     http_client_drop(c);
 }
 
 void http_client_submit(struct http_client *c, struct http_exchange *e)
 {
     http_exchange_carry(e, c);
-    e->worker = c->worker;
     if (!c->runtime_gone) {
         worker_post(c->worker, enter, e);
         return;

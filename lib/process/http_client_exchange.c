@@ -125,12 +125,52 @@ void http_exchange_poke(struct http_exchange *e)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* With e->lock held: that nobody lets go of the connection, and with it of its runtime. */
+static void post(struct http_exchange *e, void (*fn)(void *arg))
+{
+    http_exchange_ref(e);
+    worker_post(e->connection->worker, fn, e);
+}
+
 void http_exchange_give_up(struct http_exchange *e)
 {
     pthread_mutex_lock(&e->lock);
     e->given_up = true;
+    if (e->connection)
+        post(e, http_client_leave);
     pthread_mutex_unlock(&e->lock);
-    http_exchange_poke(e);
+}
+
+/* On the thread of the connection.  What that has let go of is everybody's, by the lock. */
+static void read_asked(void *arg)
+{
+    struct http_exchange *e = arg;
+    bool was_full = http_exchange_is_full(e);
+
+    if (e->connection) {
+        bytes_row_serve(&e->row);
+        if (was_full) /* until now it was us who made it wait */
+            e->connection->heard = runtime_now(e->runtime);
+        http_client_serve(e->connection);
+    } else {
+        pthread_mutex_lock(&e->lock);
+        bytes_row_serve(&e->row);
+        pthread_mutex_unlock(&e->lock);
+    }
+    http_exchange_unref(e);
+}
+
+struct future *http_exchange_read(struct http_exchange *e)
+{
+    struct future *f = bytes_row_read(&e->row);
+
+    pthread_mutex_lock(&e->lock);
+    if (e->connection)
+        post(e, read_asked);
+    else
+        bytes_row_serve(&e->row);
+    pthread_mutex_unlock(&e->lock);
+    return f;
 }
 
 bool http_exchange_is_given_up(struct http_exchange *e)

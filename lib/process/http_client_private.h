@@ -66,6 +66,8 @@ struct http_exchange {
     struct ref ref; /* the connection's or the pool's; the hook's; posts'; the reader's */
     struct hook discard_hook;
     struct list link; /* the connection's queue */
+    uint64_t number;  /* its place in that */
+    size_t late_at;   /* its place among those with a deadline; 0: it is not there */
     struct runtime *runtime;
 
     /* Constant: what was asked. */
@@ -80,7 +82,6 @@ struct http_exchange {
     pthread_mutex_t lock;
     struct http_client *connection; /* under the lock; a reference, while in its queue */
     bool given_up;                  /* under the lock */
-    struct worker *worker;          /* the connection's; set before it gets there */
 
     /* The connection's. */
     struct buffer request; /* of which `sent` bytes are; then the writer's pieces */
@@ -114,6 +115,8 @@ struct future *http_exchange_future(struct http_exchange *e); /* once, before it
 /* Nobody wants the answer any more; any thread. */
 void http_exchange_give_up(struct http_exchange *e);
 bool http_exchange_is_given_up(struct http_exchange *e);
+/* Of a streamed answer; any thread, also when the runtime has gone. */
+struct future *http_exchange_read(struct http_exchange *e);
 /* Which connection carries it: takes, or ends, a reference to c. */
 void http_exchange_carry(struct http_exchange *e, struct http_client *c);
 /* Tells the connection, if there is one, to look after it; any thread. */
@@ -160,6 +163,10 @@ struct http_client {
 
     struct stream *stream; /* the worker's thread, as all below */
     struct list queue;     /* exchanges, in the order they were asked */
+    struct http_exchange *unsent; /* the first of the queue that is not wholly sent; NULL: none */
+    uint64_t n_asked;
+    struct http_exchange **late; /* those of the queue with a deadline: a heap, from 1 on */
+    size_t n_late, late_capacity;
     bool is_lent; /* the pool's reference is ours meanwhile */
     bool connected, closing;
     struct buffer in;
@@ -177,6 +184,10 @@ struct http_client *http_client_create(struct runtime *rt, const struct http_url
 /* Takes e.  Any thread. */
 void http_client_submit(struct http_client *c, struct http_exchange *e);
 void http_client_drop(struct http_client *c); /* the memory's reference */
+/* On its thread: out of the queue; its reference is the caller's. */
+void http_client_take_out(struct http_client *c, struct http_exchange *e);
+/* e was given up; drops e. */
+void http_client_leave(void *arg);
 /* Runs fn(c) on its thread; fn drops c. */
 void http_client_post(struct http_client *c, void (*fn)(void *arg));
 void http_client_look(void *arg); /* looks after c, drops it */
@@ -192,6 +203,12 @@ static inline struct http_exchange *http_client_first(struct http_client *c)
 {
     return list_first(&c->queue, struct http_exchange, link);
 }
+/* Behind e, which is in the queue. */
+static inline struct http_exchange *http_client_next(struct http_client *c,
+                                                     struct http_exchange *e)
+{
+    return e->link.next == &c->queue ? NULL : list_entry(e->link.next, struct http_exchange, link);
+}
 
 /* http_client_transfer.c */
 extern const struct stream_events http_client_events;
@@ -199,6 +216,9 @@ void http_client_send_out(struct http_client *c);
 bool http_client_has_unsent(struct http_client *c);
 
 /* http_client_timeout.c */
+/* Whose deadline counts: what is in the queue. */
+void http_client_timeout_add(struct http_client *c, struct http_exchange *e);
+void http_client_timeout_remove(struct http_client *c, struct http_exchange *e);
 void http_client_timeout_arm(struct http_client *c);
 void http_client_timeout_cancel(struct http_client *c);
 

@@ -3,11 +3,87 @@
  * One timer for each connection, set to the earliest time at which something may
  * be too late.  What moves that time onward, a byte that comes for example, leaves
  * the timer as it is: when it fires early it is set again.
+ *
+ * Thousands may wait in the queue of one connection: those with a deadline are in a
+ * heap, by deadline and then as they were asked.
  */
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "process/http_client_private.h"
+
+/* ---- deadlines ---- */
+
+static bool is_before(const struct http_exchange *a, const struct http_exchange *b)
+{
+    if (a->deadline.ns != b->deadline.ns)
+        return a->deadline.ns < b->deadline.ns;
+    return a->number < b->number;
+}
+
+static void place(struct http_client *c, size_t at, struct http_exchange *e)
+{
+    c->late[at] = e;
+    e->late_at = at;
+}
+
+static void rise(struct http_client *c, size_t at, struct http_exchange *e)
+{
+    for (; at > 1 && is_before(e, c->late[at / 2]); at /= 2)
+        place(c, at, c->late[at / 2]);
+    place(c, at, e);
+}
+
+static void sink(struct http_client *c, size_t at, struct http_exchange *e)
+{
+    size_t child;
+
+    while ((child = 2 * at) <= c->n_late) {
+        if (child < c->n_late && is_before(c->late[child + 1], c->late[child]))
+            child++;
+        if (!is_before(c->late[child], e))
+            break;
+        place(c, at, c->late[child]);
+        at = child;
+    }
+    place(c, at, e);
+}
+
+void http_client_timeout_add(struct http_client *c, struct http_exchange *e)
+{
+    if (e->deadline.ns == INSTANT_NEVER.ns)
+        return;
+    if (++c->n_late >= c->late_capacity) {
+        c->late_capacity = c->late_capacity ? 2 * c->late_capacity : 8;
+        c->late = mem_realloc(c->late, c->late_capacity * sizeof *c->late);
+    }
+    rise(c, c->n_late, e);
+}
+
+void http_client_timeout_remove(struct http_client *c, struct http_exchange *e)
+{
+    size_t at = e->late_at;
+    struct http_exchange *last;
+
+    if (at == 0)
+        return;
+    e->late_at = 0;
+    last = c->late[c->n_late--];
+    if (last == e)
+        return;
+    if (is_before(last, e))
+        rise(c, at, last);
+    else
+        sink(c, at, last);
+}
+
+static struct http_exchange *first_late(struct http_client *c)
+{
+    return c->n_late > 0 ? c->late[1] : NULL;
+}
+
+/* ---- what may be too late ---- */
 
 static struct instant earlier(struct instant a, struct instant b)
 {
@@ -45,13 +121,11 @@ static struct duration connect_limit(struct http_client *c)
 
 static struct instant next_deadline(struct http_client *c)
 {
-    struct http_exchange *first = http_client_first(c);
-    struct instant next = INSTANT_NEVER;
+    struct http_exchange *first = http_client_first(c), *late = first_late(c);
+    struct instant next = late ? late->deadline : INSTANT_NEVER;
     struct duration limit;
     const char *what;
 
-    list_each (e, &c->queue, struct http_exchange, link)
-        next = earlier(next, e->deadline);
     if (!c->connected)
         next = earlier(next, instant_add(c->began, connect_limit(c)));
     else if (first)
@@ -79,21 +153,20 @@ static void end_exchange(struct http_client *c, struct http_exchange *e)
         return;
     }
     error_set(&err, ETIMEDOUT, "no whole answer within %.3g s", duration_seconds(e->timeout));
-    list_remove(&e->link);
-    http_exchange_carry(e, NULL);
+    http_client_take_out(c, e);
     http_exchange_fail(e, &err);
+    http_exchange_carry(e, NULL);
     http_exchange_unref(e);
 }
 
 static void check(struct http_client *c, struct instant now)
 {
-    struct http_exchange *first;
+    struct http_exchange *first, *late;
     struct duration limit;
     const char *what;
 
-    list_each_safe (e, &c->queue, struct http_exchange, link) {
-        if (!instant_before(now, e->deadline))
-            end_exchange(c, e);
+    while ((late = first_late(c)) != NULL && !instant_before(now, late->deadline)) {
+        end_exchange(c, late);
         if (c->ended)
             return;
     }

@@ -53,6 +53,7 @@ static bool send_exchange(struct http_client *c, struct http_exchange *e)
     while (send_bytes(c, e)) {
         if (!e->writer || e->writer_ended) {
             e->is_sent = true;
+            c->unsent = http_client_next(c, e);
             return true;
         }
         if (!next_piece(e))
@@ -61,25 +62,15 @@ static bool send_exchange(struct http_client *c, struct http_exchange *e)
     return false;
 }
 
-static struct http_exchange *first_unsent(struct http_client *c)
-{
-    list_each (e, &c->queue, struct http_exchange, link)
-        if (!e->is_sent)
-            return e;
-    return NULL;
-}
-
 void http_client_send_out(struct http_client *c)
 {
-    struct http_exchange *e;
-
-    while (!c->ended && (e = first_unsent(c)) != NULL && send_exchange(c, e))
+    while (!c->ended && c->unsent && send_exchange(c, c->unsent))
         ;
 }
 
 bool http_client_has_unsent(struct http_client *c)
 {
-    struct http_exchange *e = first_unsent(c);
+    const struct http_exchange *e = c->unsent;
 
     return e && e->sent < buffer_length(&e->request);
 }
@@ -169,7 +160,7 @@ static bool finish(struct http_client *c, struct http_exchange *e)
 {
     bool stays = c->parser.keep_alive && c->answer.kind != HTTP_CLIENT_BODY_TO_CLOSE && e->is_sent;
 
-    list_remove(&e->link);
+    http_client_take_out(c, e);
     c->n_answered++;
     c->sent = runtime_now(c->runtime); /* the next one's turn begins */
     http_parser_release(&c->parser);

@@ -37,28 +37,9 @@ const char *http_reader_header(const struct http_reader *r, const char *name)
     return http_client_ask_find(r->exchange->headers, name);
 }
 
-/* On the thread of the connection, also when that has gone on without it. */
-static void read_asked(void *arg)
-{
-    struct http_exchange *e = arg;
-    bool was_full = http_exchange_is_full(e);
-
-    bytes_row_serve(&e->row);
-    if (e->connection && was_full) /* until now it was us who made it wait */
-        e->connection->heard = runtime_now(e->runtime);
-    if (e->connection)
-        http_client_serve(e->connection);
-    http_exchange_unref(e);
-}
-
 struct future *http_reader_read(struct http_reader *r)
 {
-    struct http_exchange *e = r->exchange;
-    struct future *f = bytes_row_read(&e->row);
-
-    http_exchange_ref(e);
-    worker_post(e->worker, read_asked, e);
-    return f;
+    return http_exchange_read(r->exchange);
 }
 
 /* ---- all of it ---- */

@@ -30,7 +30,9 @@ const char *http_reader_header(const struct http_reader *r, const char *name); /
 
 /* Of bytes: what has come, in any pieces; size 0 at the end, however often one
  * asks.  FAILED when the connection broke, a time-out passed or it was no HTTP.
- * Several may be asked for; a read that is discarded takes nothing. */
+ * Several may be asked for; a read that is discarded takes nothing.  When the runtime
+ * has gone it is settled at once: with what had come of an answer that was whole, or
+ * had failed, else DISCARDED.  All below is for while the runtime lives. */
 struct future *http_reader_read(struct http_reader *r);
 /* The rest of it; FAILED with EMSGSIZE when that is longer than the limit. */
 struct future *http_reader_read_all(struct http_reader *r, size_t limit);

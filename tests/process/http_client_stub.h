@@ -404,14 +404,17 @@ static inline void client_run(void (*test)(struct client_place *p), uint64_t fir
 
 /* A test on the real host, and on the simulated one by several seeds. */
 enum { CLIENT_SEEDS = 8 };
-#define CLIENT_TEST(name) CLIENT_RUN_(name, 0)
+#define CLIENT_TEST(name) CLIENT_RUN_(name, 0, CLIENT_SEEDS)
 /* In virtual time only. */
-#define CLIENT_TIME_TEST(name) CLIENT_RUN_(name, 1)
-#define CLIENT_RUN_(name, first)                                                                   \
+#define CLIENT_TIME_TEST(name) CLIENT_RUN_(name, 1, CLIENT_SEEDS)
+/* The same for much work: by one seed. */
+#define CLIENT_FEW_TEST(name) CLIENT_RUN_(name, 0, 1)
+#define CLIENT_FEW_TIME_TEST(name) CLIENT_RUN_(name, 1, 1)
+#define CLIENT_RUN_(name, first, last)                                                             \
     static void name##_in(struct client_place *p);                                                 \
     START_TEST(name)                                                                               \
     {                                                                                              \
-        client_run(name##_in, first, CLIENT_SEEDS);                                                \
+        client_run(name##_in, first, last);                                                        \
     }                                                                                              \
     END_TEST                                                                                       \
     static void name##_in(struct client_place *p)

@@ -142,6 +142,84 @@ CLIENT_TEST(questions_go_out_without_waiting_for_answers)
     http_client_unref(c);
 }
 
+/* ---- thousands of questions: the work for each does not grow with those that wait ---- */
+
+#define MANY place_many(20000)
+
+static struct future **ask_many(struct http_client *c, struct duration timeout,
+                                struct duration more)
+{
+    struct future **f = mem_array(MANY, sizeof *f);
+
+    for (int i = 0; i < MANY; i++) {
+        char *url = mem_printf("/%d", i);
+
+        f[i] = ask_on(c, .url = url, .timeout = timeout);
+        timeout.ns += more.ns;
+        mem_free(url);
+    }
+    return f;
+}
+
+static void say_many(struct client_place *p, struct buffer *answers)
+{
+    static char last[40];
+
+    for (int i = 0; i < MANY; i++)
+        buffer_append_text(answers, OK("x"));
+    snprintf(last, sizeof last, "GET /%d HTTP/1.1", MANY - 1);
+    stub_does(&p->stub, { .until = last, .say = buffer_data(answers) });
+}
+
+CLIENT_FEW_TEST(of_thousands_of_questions_each_is_answered)
+{
+    struct http_client *c = connect_to(p);
+    struct buffer answers = BUFFER_INIT;
+    struct future **f = ask_many(c, HOURS(2), MILLISECONDS(-1)); /* the last is due first */
+
+    say_many(p, &answers);
+    for (int i = 0; i < MANY; i++)
+        check_body(p, f[i], 200, "x");
+    http_client_unref(c);
+    buffer_release(&answers);
+    mem_free(f);
+}
+
+CLIENT_FEW_TEST(of_thousands_of_questions_each_may_be_given_up)
+{
+    struct http_client *c = connect_to(p);
+    struct buffer answers = BUFFER_INIT;
+    struct future **f = ask_many(c, SECONDS(0), SECONDS(0));
+
+    for (int i = 0; i < MANY - 1; i++) {
+        future_discard(f[i]);
+        client_wait(p, f[i]);
+        ck_assert_int_eq(future_state(f[i]), FUTURE_DISCARDED);
+        future_unref(f[i]);
+    }
+    say_many(p, &answers); /* also to those that were sent before they were given up */
+    client_wait(p, f[MANY - 1]);
+    future_unref(f[MANY - 1]);
+    http_client_unref(c);
+    buffer_release(&answers);
+    mem_free(f);
+}
+
+/* Nothing comes back, so nothing is sent. */
+CLIENT_FEW_TIME_TEST(of_thousands_of_questions_each_has_its_own_time)
+{
+    struct http_client *c = connect_to(p);
+    struct future **f = mem_array(MANY, sizeof *f);
+
+    sim_cut(sim_host_node(p->stub.host), sim_host_node(p->client.host), true);
+    for (int i = 0; i < MANY; i++)
+        f[i] = ask_on(c, .url = "/", .connect_timeout = HOURS(2), .timeout = MILLISECONDS(i + 1));
+    for (int i = 0; i < MANY; i++)
+        check_failure(p, f[i], ETIMEDOUT, "no whole answer within");
+    http_client_unref(c);
+    mem_free(f);
+}
+
 CLIENT_TEST(a_question_for_elsewhere_is_refused)
 {
     struct http_client *c = connect_to(p);
@@ -333,7 +411,9 @@ UNIT(http_client_connection, a_connection_is_used_again, questions_at_the_same_t
      what_may_be_asked_twice_is_when_a_kept_connection_was_closed,
      what_may_not_be_asked_twice_fails, it_is_asked_again_only_once_and_not_behind_half_an_answer,
      a_kept_connection_that_the_server_closed_is_not_used,
-     questions_go_out_without_waiting_for_answers, a_question_for_elsewhere_is_refused,
+     questions_go_out_without_waiting_for_answers, of_thousands_of_questions_each_is_answered,
+     of_thousands_of_questions_each_may_be_given_up,
+     of_thousands_of_questions_each_has_its_own_time, a_question_for_elsewhere_is_refused,
      a_disconnect_fails_what_is_not_answered, a_connection_whose_last_reference_ends_still_answers,
      the_end_of_a_connection_is_told, what_is_behind_an_answer_that_closes_fails,
      a_server_that_speaks_without_being_asked_is_left, where_nobody_listens_every_question_fails,

@@ -260,6 +260,48 @@ START_TEST(a_runtime_that_ends_discards_what_is_read)
 }
 END_TEST
 
+/* Settled at once: there is nobody who could do it later. */
+static void check_settled(struct http_reader *r, enum future_state state, const char *text)
+{
+    struct future *f = http_reader_read(r);
+
+    ck_assert_int_eq(future_state(f), state);
+    if (state == FUTURE_READY)
+        ck_assert_str_eq(bytes_get(f)->data, text);
+    future_unref(f);
+}
+
+START_TEST(behind_the_end_of_its_runtime_a_reader_has_what_came)
+{
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        struct client_place place, *p = &place;
+        struct http_reader *whole, *half;
+        struct http_client *c;
+        struct future *f;
+
+        client_place_open(p, seed);
+        c = http_connect(p->client.rt, p->url, SECONDS(0), NULL);
+        stub_says(&p->stub, HEAD "5\r\nhello\r\n0\r\n\r\n");
+        stub_says(&p->stub, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+        f = http_client_send_stream(c, &(struct http_ask){ .url = "/" });
+        check_body(p, http_client_send(c, &(struct http_ask){ .url = "/" }), 200, "next");
+        whole = opened(p, f); /* the next one has come, so it has */
+        stub_says(&p->stub, HEAD "5\r\nhello\r\n");
+        half = open_now(p);
+        check_next(p, half, "hello");
+        client_place_close(p);
+        check_settled(whole, FUTURE_READY, "hello");
+        check_settled(whole, FUTURE_READY, "");
+        check_settled(whole, FUTURE_READY, "");
+        check_settled(half, FUTURE_DISCARDED, NULL);
+        ck_assert_int_eq(http_reader_status(half), 200);
+        http_client_unref(c);
+        http_reader_unref(whole);
+        http_reader_unref(half);
+    }
+}
+END_TEST
+
 /* ---- backpressure ---- */
 
 static char *big_answer(size_t *ret_size)
@@ -398,5 +440,6 @@ UNIT(http_reader, an_answer_is_read_while_it_comes,
      a_stream_without_an_answer_is_a_failure, limits_of_streams_are_those_that_were_given,
      a_reader_that_ends_gives_the_question_up, so_does_a_future_that_nobody_takes_the_reader_from,
      silence_is_a_failure_only_where_a_limit_was_given, a_runtime_that_ends_discards_what_is_read,
+     behind_the_end_of_its_runtime_a_reader_has_what_came,
      what_is_not_read_stays_with_the_server, each_piece_is_an_event_of_the_process_that_asked,
      a_process_that_ends_stops_reading);
