@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "process/http.h"
 #include "process/json_protobuf_parse.h"
+#include "process/process.h"
 #include "process/proto.h"
 
 #define JSON "application/json"
@@ -15,10 +16,11 @@
 static ProtobufCMessage *parse_json(struct http_request *r,
                                     const ProtobufCMessageDescriptor *type, struct arena *arena)
 {
+    const struct proto_limits limits = runtime_message_limits(process_current()->runtime);
     struct error err;
     size_t size;
     const char *body = http_request_body(r, &size);
-    ProtobufCMessage *call = json_protobuf_parse_body(type, body, size, arena, NULL, &err);
+    ProtobufCMessage *call = json_protobuf_parse_body(type, body, size, arena, &limits, &err);
 
     if (!call)
         http_answer_error(r, 400, "%s", err.text);
@@ -29,10 +31,11 @@ static ProtobufCMessage *parse_protobuf(struct http_request *r,
                                         const ProtobufCMessageDescriptor *type,
                                         struct arena *arena)
 {
+    const struct proto_limits limits = runtime_message_limits(process_current()->runtime);
     struct error err;
     size_t size;
     const char *body = http_request_body(r, &size);
-    ProtobufCMessage *call = proto_parse(type, body, size, arena, NULL, &err);
+    ProtobufCMessage *call = proto_parse(type, body, size, arena, &limits, &err);
 
     if (!call) {
         log_info("%s refused: %s", type->name, err.text);

@@ -17,6 +17,7 @@
 #include "process/http.h"
 #include "process/json_protobuf_parse.h"
 #include "process/metrics.h"
+#include "process/process.h"
 #include "process/proto.h"
 #include "proto/mesos.pb-c.h"
 
@@ -76,11 +77,12 @@ static ProtobufCMessage *parse_as(struct http_request *r, const ProtobufCMessage
                                   const char *media, const char *bytes, size_t size,
                                   struct arena *arena)
 {
+    const struct proto_limits limits = runtime_message_limits(process_current()->runtime);
     bool json = strcmp(media, JSON) == 0;
     struct error err;
     ProtobufCMessage *call =
-        json ? json_protobuf_parse_body(type, bytes, size, arena, NULL, &err)
-             : proto_parse(type, bytes, size, arena, NULL, &err);
+        json ? json_protobuf_parse_body(type, bytes, size, arena, &limits, &err)
+             : proto_parse(type, bytes, size, arena, &limits, &err);
 
     if (!call && json)
         http_answer_error(r, 400, "%s", err.text);

@@ -19,8 +19,9 @@ struct http_request;
 typedef struct Pb__Flag Pb__Flag;
 typedef struct Pb__Metric Pb__Metric;
 
-/* The call, in the arena; NULL when the request has been answered.  `name` is for the sentence:
- * "master::Call".  `streams`: of calls that attach to a container, application/recordio, too. */
+/* In an event of a process.  The call, in the arena; NULL when the request has been answered.
+ * `name` is for the sentence: "master::Call".  `streams`: of calls that attach to a container,
+ * application/recordio, too. */
 ProtobufCMessage *operator_call_receive(struct http_request *r,
                                         const ProtobufCMessageDescriptor *type, const char *name,
                                         bool streams, struct arena *arena);

@@ -275,10 +275,7 @@ const struct event_type process_bytes_event = { EVENT_MESSAGE, bytes_run, bytes_
 static struct message *parse(struct runtime *rt, const struct process_handler *h,
                              struct bytes_event *e, struct error *err)
 {
-    const struct runtime_options *o = runtime_get_options(rt);
-    const struct proto_limits limits = { .size = o->max_body_bytes,
-                                         .depth = o->max_message_depth,
-                                         .count = o->max_message_elements };
+    const struct proto_limits limits = runtime_message_limits(rt);
     struct message *m;
 
     if (e->json) {

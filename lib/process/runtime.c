@@ -283,6 +283,13 @@ const char *runtime_scheme(const struct runtime *rt)
     return rt->tls ? "https" : "http";
 }
 
+struct proto_limits runtime_message_limits(const struct runtime *rt)
+{
+    return (struct proto_limits){ .size = rt->options.max_body_bytes,
+                                  .depth = rt->options.max_message_depth,
+                                  .count = rt->options.max_message_elements };
+}
+
 const struct runtime_options *runtime_get_options(const struct runtime *rt)
 {
     return &rt->options;

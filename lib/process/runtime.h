@@ -23,6 +23,7 @@ struct log;
 struct loop;
 struct message;
 struct process;
+struct proto_limits;
 struct runtime;
 struct tls_options;
 
@@ -56,7 +57,8 @@ struct runtime_options {
      * worker may have its part.  Default 262144; then 503. */
     size_t max_requests;
     /* Messages within messages, and sub-messages, elements and unknown fields together, of one
-     * that arrives; defaults 100 and 1 Mi (proto.h); then it is dropped. */
+     * that arrives, or of the body of a request that is one; defaults 100 and 1 Mi (proto.h);
+     * then it is dropped, or gets 400. */
     size_t max_message_depth, max_message_elements;
     /* What /__processes__ tells: events of one process, bytes of a body or URL, bytes of all
      * events; defaults 100, 1024 and 8 MiB; the rest is only counted. */
@@ -82,6 +84,8 @@ void runtime_destroy(struct runtime *rt);
 struct host *runtime_host(struct runtime *rt);
 struct address runtime_address(const struct runtime *rt);       /* the advertised one */
 struct log *runtime_log(struct runtime *rt);
+/* Of a message by a stranger, for whoever parses one (proto.h, json_protobuf_parse.h). */
+struct proto_limits runtime_message_limits(const struct runtime *rt);
 const char *runtime_scheme(const struct runtime *rt); /* of the URLs of its PIDs: "http", "https" */
 
 /* For the few that use the host's streams, children and signals themselves: a
@@ -114,7 +118,9 @@ struct instant runtime_wall(struct runtime *rt);
 void runtime_clock_pause(struct runtime *rt);
 void runtime_clock_advance(struct runtime *rt, struct duration d);
 /* Puts one process (spawn's pid) ahead of all others until the clock goes on: so much
- * later it is in its own events, and timers set there count from then. */
+ * later it is in its own events, and timers set there count from then.  What it tells
+ * others of its runtime, by events of any kind, its end and the birth of its children
+ * among them, makes them no earlier than itself. */
 void runtime_clock_advance_of(const struct pid *pid, struct duration d);
 void runtime_clock_resume(struct runtime *rt);
 bool runtime_clock_settle(struct runtime *rt,
