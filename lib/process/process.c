@@ -212,9 +212,14 @@ static void next_generation(struct slot *s)
 {
     uint32_t next = atomic_load_explicit(&s->generation, memory_order_relaxed) + 1;
 
+    next = next ? next : 1;
+    /* A mark of the same number, of 2^32 lives ago, is none of the next one's; that one
+     * nobody knows yet, so nobody marks it now. */
+    if (atomic_load_explicit(&s->terminate, memory_order_relaxed) == next)
+        atomic_store_explicit(&s->terminate, 0, memory_order_relaxed);
     /* Sequentially consistent, as is `awaited`: either we see that somebody waits, or he
      * sees the next generation. */
-    atomic_store_explicit(&s->generation, next ? next : 1, memory_order_seq_cst);
+    atomic_store_explicit(&s->generation, next, memory_order_seq_cst);
 }
 
 static void free_slot(struct slot *s)
@@ -264,6 +269,21 @@ static void terminate_describe(const struct event *e UNUSED, struct event_info *
 static const struct event_type terminate_event = { EVENT_TERMINATE, terminate_run, terminate_drop,
                                                    terminate_describe };
 
+/* The mark is of the generation that lives, or of one that has gone, or 0.  Who comes
+ * late must not take away the mark of a later generation, which would then end behind
+ * its queue.  So it is changed only if it is still what it was before we saw ours alive:
+ * that was no later one's, for who marks has seen his alive, and with his mark we see
+ * that, too; and no mark comes again within 2^32 lives. */
+static void mark(struct slot *s, uint32_t generation)
+{
+    uint32_t before = atomic_load_explicit(&s->terminate, memory_order_acquire);
+
+    while (atomic_load_explicit(&s->generation, memory_order_acquire) == generation &&
+           !atomic_compare_exchange_weak_explicit(&s->terminate, &before, generation,
+                                                  memory_order_acq_rel, memory_order_acquire))
+        ;
+}
+
 void process_terminate(const struct pid *pid, enum terminate when)
 {
     uint32_t index, generation;
@@ -276,7 +296,7 @@ void process_terminate(const struct pid *pid, enum terminate when)
     if (atomic_load_explicit(&s->generation, memory_order_acquire) != generation)
         return;
     if (when == TERMINATE_NOW)
-        atomic_store_explicit(&s->terminate, generation, memory_order_release);
+        mark(s, generation);
     e = spares_take(pid->runtime, sizeof *e); /* also what brings the slot to its turn */
     e->type = &terminate_event;
     slot_push(pid->runtime, index, generation, e);

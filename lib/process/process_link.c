@@ -147,6 +147,8 @@ static const struct event_type exited_event = { EVENT_EXITED, exited_run, unlink
 void process_deliver_exited(const struct pid *linker, const struct pid *peer)
 {
     CHECK(linker->runtime);
+    if (atomic_load_explicit(&linker->runtime->are_ahead, memory_order_relaxed))
+        timers_order(linker->runtime, peer, linker);
     push(&exited_event, linker, linker, peer);
 }
 

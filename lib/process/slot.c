@@ -194,6 +194,8 @@ static void push(struct runtime *rt, uint32_t slot, struct event_link *first,
 
 void slot_push(struct runtime *rt, uint32_t slot, uint32_t generation, struct event *e)
 {
+    if (atomic_load_explicit(&rt->are_ahead, memory_order_relaxed))
+        timers_order_here(rt, slot, generation);
     e->generation = generation;
     push(rt, slot, &e->link, &e->link, 1);
 }

@@ -11,7 +11,12 @@
  *
  * The runtime's clock is the host's, put forward by what tests have advanced
  * it; paused, it stands.  It never goes back: after a pause it goes on from
- * where it stood.  While it stands a single process may be ahead of it.
+ * where it stood.
+ *
+ * While it stands a single process may be ahead of it.  Whoever that one tells
+ * something (an event that it pushes: a message, a dispatch, a future's step, its
+ * end) is no earlier than it from then on, as if the clock had brought them there.
+ * A timer tells nothing: it has its time already.
  */
 #include "process/core.h"
 
@@ -66,28 +71,46 @@ static struct instant now(struct timers *t)
     return instant_add(host_now(t->runtime->host), t->ahead);
 }
 
-static uint64_t key_of(const struct pid *pid)
+static uint64_t key_of(uint32_t slot, uint32_t generation)
 {
-    return (uint64_t)pid->slot << 32 | pid->generation;
+    return (uint64_t)slot << 32 | generation;
 }
 
-static struct own_time *own_time_of(struct timers *t, const struct pid *pid)
+static struct own_time *own_time_find(struct timers *t, uint64_t key)
 {
-    uint64_t key = key_of(pid);
     struct own_time *own;
 
     HASH_FIND(hh, t->own, &key, sizeof key, own);
     return own;
 }
 
+static struct own_time *own_time_get(struct timers *t, uint64_t key)
+{
+    struct own_time *own = own_time_find(t, key);
+
+    if (own)
+        return own;
+    own = mem_alloc(sizeof *own);
+    own->key = key;
+    HASH_ADD(hh, t->own, key, sizeof own->key, own);
+    return own;
+}
+
+static struct duration ahead_of(struct timers *t, const struct pid *pid)
+{
+    struct own_time *own = NULL;
+
+    if (t->own && pid->runtime == t->runtime)
+        own = own_time_find(t, key_of(pid->slot, pid->generation));
+    return own ? own->ahead : NANOSECONDS(0);
+}
+
 /* For the process whose event runs on this thread. */
 static struct instant now_here(struct timers *t)
 {
     struct process *self = t->own ? process_current() : NULL;
-    struct own_time *own =
-        self && self->runtime == t->runtime ? own_time_of(t, &self->pid) : NULL;
 
-    return own ? instant_add(now(t), own->ahead) : now(t);
+    return self ? instant_add(now(t), ahead_of(t, &self->pid)) : now(t);
 }
 
 static void forget_own_times(struct timers *t)
@@ -99,6 +122,7 @@ static void forget_own_times(struct timers *t)
         HASH_DEL(t->own, own);
         mem_free(own);
     }
+    atomic_store_explicit(&t->runtime->are_ahead, false, memory_order_relaxed);
 }
 
 /* ---- the entries; with the lock held ---- */
@@ -279,8 +303,10 @@ static void fire_due(struct timers *t)
     present = now(t);
     for (; next && next->deadline.ns <= present.ns; next = first(t)) {
         struct event *e = take_first(t);
+        struct event_batch one = { 0 };
 
-        slot_push(t->runtime, e->slot, e->generation, e);
+        slot_batch_add(&one, e);
+        slot_push_batch(t->runtime, e->slot, &one);
     }
 }
 
@@ -356,19 +382,41 @@ void timers_advance(struct timers *t, struct duration d)
 
 void timers_advance_of(struct timers *t, const struct pid *pid, struct duration d)
 {
-    struct own_time *own;
-
     CHECK(d.ns >= 0);
     pthread_mutex_lock(&t->lock);
     CHECK(t->paused);
-    own = own_time_of(t, pid);
-    if (!own) {
-        own = mem_alloc(sizeof *own);
-        own->key = key_of(pid);
-        HASH_ADD(hh, t->own, key, sizeof own->key, own);
-    }
-    own->ahead.ns += d.ns;
+    own_time_get(t, key_of(pid->slot, pid->generation))->ahead.ns += d.ns;
+    /* Relaxed: who hears of it, by an event that comes after this, sees it. */
+    atomic_store_explicit(&t->runtime->are_ahead, true, memory_order_relaxed);
     pthread_mutex_unlock(&t->lock);
+}
+
+static void order(struct timers *t, const struct pid *from, uint64_t to)
+{
+    struct duration ahead;
+
+    pthread_mutex_lock(&t->lock);
+    ahead = ahead_of(t, from);
+    if (ahead.ns > 0) {
+        struct own_time *own = own_time_get(t, to);
+
+        if (own->ahead.ns < ahead.ns)
+            own->ahead = ahead;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+void timers_order_here(struct runtime *rt, uint32_t slot, uint32_t generation)
+{
+    struct process *self = process_current();
+
+    if (self)
+        order(rt->timers, &self->pid, key_of(slot, generation));
+}
+
+void timers_order(struct runtime *rt, const struct pid *from, const struct pid *to)
+{
+    order(rt->timers, from, key_of(to->slot, to->generation));
 }
 
 void timers_resume(struct timers *t)

@@ -7,7 +7,9 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "process/future.h"
 #include "process/typed.h"
+#include "proto/authentication.pb-c.h"
 #include "tests/process/node.h"
 #include "tests/unit.h"
 
@@ -521,6 +523,177 @@ START_TEST(one_process_may_be_ahead_of_the_clock_that_stands)
 }
 END_TEST
 
+/* ---- who hears of one that is ahead ---- */
+
+struct news_args {
+    struct pid to;
+    struct promise *promise;
+    struct diary *child;
+};
+CALL(diary, tell, news_args, NO_RELEASE);
+CALL(diary, write_to, news_args, NO_RELEASE);
+CALL(diary, keep_promise, news_args, NO_RELEASE);
+CALL(diary, bear, news_args, NO_RELEASE);
+CALL(diary, await_news, news_args, NO_RELEASE);
+
+static void tell(struct diary *d UNUSED, struct news_args *a)
+{
+    dispatch(&a->to, note, .text = "told");
+}
+
+static void write_to(struct diary *d, struct news_args *a)
+{
+    Pb__AuthenticateMessage m = PB__AUTHENTICATE_MESSAGE__INIT;
+
+    m.pid = "x@127.0.0.1:1";
+    process_send(&d->process, &a->to, &m.base);
+}
+
+static void keep_promise(struct diary *d UNUSED, struct news_args *a)
+{
+    promise_set(a->promise, &future_nothing, NULL);
+    promise_unref(a->promise);
+}
+
+static void news_came(struct process *self UNUSED, struct future *f UNUSED, void *op UNUSED) {}
+
+static void await_news(struct diary *d, struct news_args *a)
+{
+    future_finally(promise_future(a->promise), &d->process, news_came, NULL);
+}
+
+static void bear(struct diary *d, struct news_args *a)
+{
+    ck_assert_int_eq(
+        process_spawn(d->process.runtime, &a->child->process, &diary_class, NULL, NULL, NULL), 0);
+}
+
+/* Processes 0 and 1 are 2 and 5 hours ahead. */
+struct family {
+    struct node node;
+    struct instant t;
+    struct buffer pages;
+    struct diary diaries[7];
+    struct pid pids[7];
+};
+
+static void family_start(struct family *f, unsigned workers)
+{
+    *f = (struct family){ .node = node_start(workers) };
+    buffer_init(&f->pages);
+    runtime_clock_pause(f->node.rt);
+    f->t = runtime_now(f->node.rt);
+    for (size_t i = 0; i < ARRAY_SIZE(f->pids); i++) {
+        f->diaries[i].pages = &f->pages;
+        f->pids[i] = spawn(&f->node, &f->diaries[i], NULL);
+        node_settle(&f->node); /* they share their pages */
+    }
+    runtime_clock_advance_of(&f->pids[0], HOURS(2));
+    runtime_clock_advance_of(&f->pids[1], HOURS(5));
+}
+
+static void family_stop(struct family *f)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(f->pids); i++)
+        pid_release(&f->pids[i]);
+    node_stop(&f->node);
+    buffer_release(&f->pages);
+}
+
+static int64_t family_hours(struct family *f, size_t i)
+{
+    return hours_since(&f->node, &f->pids[i], f->t);
+}
+
+#define family_do(f, i, fn, ...)                                                                   \
+    do {                                                                                           \
+        dispatch(&(f)->pids[i], fn, __VA_ARGS__);                                                  \
+        node_settle(&(f)->node);                                                                   \
+    } while (0)
+
+START_TEST(who_hears_of_one_that_is_ahead_is_no_earlier)
+{
+    struct promise *promise = promise_create(&future_nothing);
+    struct family f;
+
+    family_start(&f, 2);
+    family_do(&f, 2, await_news, .promise = promise);
+    family_do(&f, 6, watch_peer, .peer = f.pids[0]);
+    family_do(&f, 0, keep_promise, .promise = promise);
+    family_do(&f, 0, tell, .to = f.pids[3]);
+    family_do(&f, 3, write_to, .to = f.pids[4]);
+    ck_assert_int_eq(family_hours(&f, 2), 2);
+    ck_assert_int_eq(family_hours(&f, 3), 2);
+    ck_assert_int_eq(family_hours(&f, 4), 2);
+    ck_assert_int_eq(family_hours(&f, 5), 0);
+    ck_assert_int_eq(family_hours(&f, 6), 0);
+    process_terminate(&f.pids[0], TERMINATE_AFTER_QUEUED);
+    node_settle(&f.node);
+    ck_assert_int_eq(family_hours(&f, 6), 2);
+    family_stop(&f);
+}
+END_TEST
+
+START_TEST(of_two_times_a_process_has_the_later_one)
+{
+    struct family f;
+
+    family_start(&f, 1);
+    family_do(&f, 0, tell, .to = f.pids[1]);
+    family_do(&f, 5, tell, .to = f.pids[1]);
+    ck_assert_int_eq(family_hours(&f, 1), 5);
+    family_do(&f, 0, tell, .to = f.pids[2]);
+    family_do(&f, 1, tell, .to = f.pids[2]);
+    family_do(&f, 0, tell, .to = f.pids[2]);
+    ck_assert_int_eq(family_hours(&f, 2), 5);
+    ck_assert_int_eq(family_hours(&f, 0), 2);
+    runtime_clock_advance(f.node.rt, HOURS(1));
+    node_settle(&f.node);
+    ck_assert_int_eq(family_hours(&f, 2), 6);
+    ck_assert_int_eq(family_hours(&f, 5), 1);
+    runtime_clock_resume(f.node.rt);
+    runtime_clock_pause(f.node.rt);
+    family_do(&f, 1, tell, .to = f.pids[3]);
+    ck_assert_int_eq(family_hours(&f, 1), 1);
+    ck_assert_int_eq(family_hours(&f, 3), 1);
+    family_stop(&f);
+}
+END_TEST
+
+START_TEST(a_child_is_no_earlier_than_its_parent)
+{
+    struct family f;
+    struct diary child;
+    struct pid pid;
+
+    family_start(&f, 1);
+    child = (struct diary){ .pages = &f.pages };
+    family_do(&f, 0, bear, .child = &child);
+    pid = pid_dup(&child.process.pid);
+    ck_assert_int_eq(hours_since(&f.node, &pid, f.t), 2);
+    pid_release(&pid);
+    family_stop(&f);
+}
+END_TEST
+
+START_TEST(a_timer_of_one_that_is_ahead_makes_nobody_else_later)
+{
+    struct family f;
+    _Atomic int rung = 0;
+    struct instant there;
+
+    family_start(&f, 1);
+    family_do(&f, 0, look, .ret_now = &there, .rung = &rung);
+    runtime_clock_advance(f.node.rt, HOURS(2));
+    runtime_clock_advance(f.node.rt, MINUTES(1));
+    node_settle(&f.node);
+    ck_assert_int_eq(rung, 1);
+    ck_assert_int_eq(family_hours(&f, 0), 4);
+    ck_assert_int_eq(family_hours(&f, 3), 2);
+    family_stop(&f);
+}
+END_TEST
+
 static bool has_fired(void *arg)
 {
     return atomic_load((_Atomic int *)arg) > 0;
@@ -606,6 +779,9 @@ UNIT(process, a_process_begins_works_and_ends, terminating_now_goes_ahead_of_wha
      timers_fire_by_deadline_and_then_by_creation, a_timer_that_was_cancelled_does_not_fire,
      of_many_timers_those_that_are_left_fire_in_order,
      the_clock_stands_moves_and_never_goes_back,
-     one_process_may_be_ahead_of_the_clock_that_stands, a_timer_fires_by_itself,
+     one_process_may_be_ahead_of_the_clock_that_stands,
+     who_hears_of_one_that_is_ahead_is_no_earlier, of_two_times_a_process_has_the_later_one,
+     a_child_is_no_earlier_than_its_parent,
+     a_timer_of_one_that_is_ahead_makes_nobody_else_later, a_timer_fires_by_itself,
      a_filter_sees_and_drops_events, work_off_the_actors_threads_gives_a_future, THESE_ABORT,
      a_link_by_another_hand_aborts);
