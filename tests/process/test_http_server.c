@@ -775,8 +775,7 @@ START_TEST(a_connection_waits_until_its_receiver_has_caught_up)
 }
 END_TEST
 
-/* It closed behind its last message, as libprocess does when nobody is linked.  In the
- * world its messages may still be on the way then, and are lost with the connection. */
+/* As libprocess closes when nobody is linked.  In the world they may still be on the way. */
 START_TEST(all_messages_of_a_peer_that_has_gone_are_taken)
 {
     struct counter *unknown;
