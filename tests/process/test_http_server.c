@@ -775,29 +775,6 @@ START_TEST(a_connection_waits_until_its_receiver_has_caught_up)
 }
 END_TEST
 
-/* As libprocess closes when nobody is linked.  In the world they may still be on the way. */
-START_TEST(all_messages_of_a_peer_that_has_gone_are_taken)
-{
-    struct counter *unknown;
-
-    if (place_is_simulated())
-        return;
-    start((struct runtime_options){ .workers = 1, .max_mailbox_events = 1 });
-    ck_assert(runtime_clock_settle(rt, SECONDS(30)));
-    unknown = metrics_counter(rt, "process/messages_unknown");
-    struct buffer messages = BUFFER_INIT;
-    struct line *l = client();
-    for (int i = 0; i < 100; i++)
-        buffer_append_text(&messages, MESSAGE("/web/some.Message"));
-    line_put(l, buffer_data(&messages));
-    hang_up(l);
-    while (counter_value(unknown) < 100)
-        ck_assert(runtime_clock_settle(rt, SECONDS(30)));
-    buffer_release(&messages);
-    stop();
-}
-END_TEST
-
 UNIT(http_server, a_route_answers_with_the_headers_of_a_mesos, paths_find_the_longest_route,
      unknown_paths_are_not_found, the_delegate_gets_what_names_nobody, a_handler_sees_the_request,
      a_method_that_is_not_allowed_is_told_which_is, answers_leave_in_the_order_of_the_requests,
@@ -809,5 +786,4 @@ UNIT(http_server, a_route_answers_with_the_headers_of_a_mesos, paths_find_the_lo
      messages_from_the_wire_get_202_or_404, more_connections_than_allowed_are_closed_at_once,
      a_peer_that_does_not_read_is_closed, the_help_is_made_from_the_routes,
      a_browser_gets_the_help_as_a_page, the_log_level_is_toggled_for_a_time,
-     a_request_to_a_busy_actor_gets_503, a_connection_waits_until_its_receiver_has_caught_up,
-     all_messages_of_a_peer_that_has_gone_are_taken);
+     a_request_to_a_busy_actor_gets_503, a_connection_waits_until_its_receiver_has_caught_up);

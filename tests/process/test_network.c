@@ -453,6 +453,32 @@ START_TEST(a_connection_that_was_replaced_does_not_wait_for_ever)
 }
 END_TEST
 
+/* As libprocess closes when nobody is linked.  In the world they may still be on the way. */
+START_TEST(all_messages_of_a_peer_that_has_closed_are_taken)
+{
+    struct buffer messages = BUFFER_INIT;
+    struct counter *unknown;
+    struct line *l;
+
+    if (place_is_simulated())
+        return;
+    start_here((struct runtime_options){ .max_mailbox_events = 1 });
+    unknown = metrics_counter(here.rt, "process/messages_unknown");
+    for (int i = 0; i < 100; i++)
+        buffer_append_text(
+            &messages,
+            "POST /a/some.Message HTTP/1.1\r\nLibprocess-From: x(1)@127.0.0.1:9\r\n\r\n");
+    l = line_open(runtime_address(here.rt));
+    line_put(l, buffer_data(&messages));
+    line_close(l);
+    while (counter_value(unknown) < 100)
+        node_settle(&here);
+    buffer_release(&messages);
+    node_stop(&here);
+    pid_release(&a_pid);
+}
+END_TEST
+
 START_TEST(a_connection_whose_linkers_have_gone_is_closed_too)
 {
     struct pid peer;
@@ -585,5 +611,6 @@ UNIT(network, messages_travel_both_ways, messages_stay_in_order_before_and_after
      a_connection_that_nobody_needs_is_closed_when_all_was_answered,
      a_connection_that_was_replaced_waits_for_its_answers,
      a_connection_that_was_replaced_does_not_wait_for_ever,
+     all_messages_of_a_peer_that_has_closed_are_taken,
      a_connection_whose_linkers_have_gone_is_closed_too, a_peer_that_does_not_read_is_given_up,
      a_peer_that_closes_is_told_to_the_linker, it_is_the_same_in_the_simulated_world);
