@@ -388,68 +388,70 @@ START_TEST(a_connection_that_nobody_needs_is_closed_when_all_was_answered)
 }
 END_TEST
 
-/* What it wrote lies in the peer, unread perhaps: a close would lose it. */
-START_TEST(a_connection_that_was_replaced_waits_for_its_answers)
+/* Two messages have gone by the first one when the second takes its place. */
+struct replaced {
+    struct pid peer;
+    struct line *old, *young;
+};
+
+static struct replaced replace_connection(void)
 {
     struct buffer got = BUFFER_INIT;
-    struct pid peer;
+    struct replaced r;
 
     start_here((struct runtime_options){ 0 });
     runtime_clock_pause(here.rt);
-    peer = listen_there();
-    dispatch(&a_pid, say, .to = pid_dup(&peer), .first = 1, .last = 2);
-    struct line *old = line_accept(&listener);
-    read_until(old, "2\r\n0\r\n\r\n", &got);
-    dispatch(&a_pid, watch, .peer = pid_dup(&peer), .mode = LINK_RECONNECT);
-    struct line *young = line_accept(&listener);
-    for (int i = 0; i < 2; i++) {
-        node_settle(&here);
-        ck_assert(!line_has_ended(old));
-        line_put(old, ACCEPTED);
-    }
-    while (!line_has_ended(old))
-        node_settle(&here);
-    ck_assert(!line_has_ended(young));
-    line_close(old);
-    line_close(young);
+    r.peer = listen_there();
+    dispatch(&a_pid, say, .to = pid_dup(&r.peer), .first = 1, .last = 2);
+    r.old = line_accept(&listener);
+    read_until(r.old, "2\r\n0\r\n\r\n", &got);
+    dispatch(&a_pid, watch, .peer = pid_dup(&r.peer), .mode = LINK_RECONNECT);
+    r.young = line_accept(&listener);
+    node_settle(&here);
+    buffer_release(&got);
+    return r;
+}
+
+static void end_replaced(struct replaced *r)
+{
+    ck_assert(!line_has_ended(r->young));
+    line_close(r->old);
+    line_close(r->young);
     check_heard(&a, "exited:x(1) ");
     line_stop_listening(&listener);
-    buffer_release(&got);
-    pid_release(&peer);
+    pid_release(&r->peer);
     node_stop(&here);
     pid_release(&a_pid);
+}
+
+/* What it wrote lies in the peer, unread perhaps: a close would lose it. */
+START_TEST(a_connection_that_was_replaced_waits_for_its_answers)
+{
+    struct replaced r = replace_connection();
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert(!line_has_ended(r.old));
+        line_put(r.old, ACCEPTED);
+        node_settle(&here);
+    }
+    while (!line_has_ended(r.old))
+        node_settle(&here);
+    end_replaced(&r);
 }
 END_TEST
 
 START_TEST(a_connection_that_was_replaced_does_not_wait_for_ever)
 {
-    struct buffer got = BUFFER_INIT;
-    struct pid peer;
+    struct replaced r = replace_connection();
 
-    start_here((struct runtime_options){ 0 });
-    runtime_clock_pause(here.rt);
-    peer = listen_there();
-    dispatch(&a_pid, say, .to = pid_dup(&peer), .first = 1, .last = 1);
-    struct line *old = line_accept(&listener);
-    read_until(old, "0\r\n\r\n", &got);
-    dispatch(&a_pid, watch, .peer = pid_dup(&peer), .mode = LINK_RECONNECT);
-    struct line *young = line_accept(&listener);
     for (int i = 0; i < 10; i++) {
+        runtime_clock_advance(here.rt, SECONDS(10));
         node_settle(&here);
-        runtime_clock_advance(here.rt, SECONDS(10));
     }
-    node_settle(&here);
-    ck_assert(!line_has_ended(old));
-    while (!line_has_ended(old))
+    ck_assert(!line_has_ended(r.old));
+    while (!line_has_ended(r.old))
         runtime_clock_advance(here.rt, SECONDS(10));
-    line_close(old);
-    line_close(young);
-    check_heard(&a, "exited:x(1) ");
-    line_stop_listening(&listener);
-    buffer_release(&got);
-    pid_release(&peer);
-    node_stop(&here);
-    pid_release(&a_pid);
+    end_replaced(&r);
 }
 END_TEST
 
